@@ -95,11 +95,14 @@ struct Section
 struct Plan
 {
   std::vector<Section> sections;
+  // The accepted mids in the order of the offer's BUNDLE group; empty when the
+  // offer has no such group (then one section at most is accepted).
+  std::vector<std::string> bundle;
   IceParameters ice;                     // the viewer's
   Setup setup = Setup::actpass;          // the viewer's
   std::vector<Fingerprint> fingerprints; // the viewer's certificate must match one
   // The viewer's usable candidates: the attribute's value after "candidate:".
-  // Without mDNS names and transports other than UDP and TCP.
+  // IP literals over UDP or TCP only: no mDNS names, component 1.
   std::vector<std::string> candidates;
 
   const MediaPlan *find (Media media) const;
@@ -108,11 +111,17 @@ struct Plan
 // Decides an offer for a stream. Errors: bad_request (not an SDP offer we may
 // work with: says what is wrong), too_large (a bound), not_acceptable (no
 // section that the stream could go into: says what the stream has and what was offered).
+//
+// Of each medium that the stream has, the first section that can receive it is
+// accepted; all others are rejected. A section whose medium the stream has in another
+// codec refuses the whole offer: half a stream would be a silent surprise.
+// Without a BUNDLE group only one section is accepted, video before audio.
 Result<Plan> make_plan (std::string_view offer, const StreamDescription &stream,
     const TransportCapabilities &transport);
 
 // The plan as a fresh minimal offer with the accepted sections only, bundled:
-// what webrtcbin gets to see in place of the viewer's own words.
+// what webrtcbin gets to see in place of the viewer's own words. With the
+// viewer's candidates and an end-of-candidates if it does not trickle.
 std::string canonical_offer (const Plan &plan);
 
 // The server's side of the transport, for the answer.
