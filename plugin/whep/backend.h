@@ -6,14 +6,15 @@
 #include <functional>
 #include <string>
 
-namespace restream::whep
-{
+namespace restream::whep {
 
 struct OfferRequest
 {
-  std::string stream;    // what follows the endpoint's prefix, unescaped; "" for a sink's only stream
-  std::string offer;     // SDP, not looked into yet
-  bool loopback = false; // the request came over loopback: offer loopback candidates too
+  std::string
+      stream; // what follows the endpoint's prefix, unescaped; "" for a sink's only stream
+  std::string offer; // SDP, not looked into yet
+  bool loopback =
+      false; // the request came over loopback: offer loopback candidates too
 };
 
 struct Answer
@@ -34,7 +35,10 @@ public:
   virtual Result<void> check_stream (const std::string &stream) = 0;
   // Calls back exactly once, possibly before it returns.
   virtual void add_viewer (OfferRequest request, AnswerCallback callback) = 0;
-  virtual void remove_viewer (const std::string &stream, const std::string &viewer_id) = 0;
+  // Never from inside add_viewer or its callback. The server knows the viewer no
+  // more; to call Server::viewer_removed for it is harmless.
+  virtual void remove_viewer (const std::string &stream,
+      const std::string &viewer_id) = 0;
 };
 
 } // namespace restream::whep

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "common/ref.h"
 #include "plugin/whep/backend.h"
 
 #include <libsoup/soup.h>
@@ -9,40 +10,61 @@
 #include <string>
 #include <vector>
 
-namespace restream::whep
-{
+namespace restream::whep {
 
 inline constexpr std::size_t kMaxBodyBytes = 128 * 1024;
+inline constexpr std::size_t kMaxOtherBodyBytes = 1024 * 1024;
 
 struct ServerOptions
 {
   // Where the endpoint is mounted: "/whep", or "/api/v3/whep" and "/whep" for the daemon.
-  std::vector<std::string> prefixes = { "/whep" };
+  std::vector<std::string> prefixes = {"/whep"};
   // false: the endpoint is the prefix itself and a session is prefix/{secret}.
   // true: the endpoint is prefix/{stream}, a session prefix/{stream}/{secret};
-  // the stream name is one percent-encoded path segment.
+  // the stream name is one percent-encoded path segment ("a/b" is "a%2Fb"), which
+  // needs a SoupServer with raw-paths, as new_http_server () makes it.
   bool named_streams = false;
   unsigned max_sessions = 10000; // over it: 503 with Retry-After
+  unsigned max_pending =
+      256; // requests that wait for their answer; over it: the same
+  unsigned answer_timeout_ms =
+      10000; // then 504, and the late viewer is removed
 };
+
+// A SoupServer as Server wants it: paths are left percent-encoded, and the body of
+// any request is bounded (see guard_body; a handler of larger ones calls that).
+Ref<SoupServer> new_http_server ();
 
 // WHEP (draft-ietf-wish-whep-03) on a SoupServer that somebody else listens with.
 // Owns the session URLs: each is a secret of 128 random bits, never logged.
-// Thread: the GMainContext that was thread-default at construction.
+//
+// The Location of a session is a path from the root. Behind a reverse proxy that
+// takes a prefix off, the proxy either says so by X-Forwarded-Prefix or rewrites
+// Location itself.
+//
+// PATCH (trickle ICE, ICE restart) is 405: neither is supported, and the answer
+// has all candidates. 422 is for who supports one of the two.
+//
+// Thread: the GMainContext that was thread-default at construction. Must not be
+// destroyed from inside a call of its backend.
 class Server
 {
 public:
   Server (SoupServer *server, Backend &backend, ServerOptions options);
-  ~Server (); // takes its handlers off the SoupServer; pending requests are answered 503
+  // Takes its handlers off the SoupServer; pending requests are answered 503. The
+  // viewers are left to the backend, also one that it answers for after this.
+  ~Server ();
   Server (const Server &) = delete;
   Server &operator= (const Server &) = delete;
 
   // The viewer has gone by itself: its URL is 404 from now on.
   void viewer_removed (const std::string &stream, const std::string &viewer_id);
   std::size_t session_count () const;
+  std::size_t pending_count () const;
 
 private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 } // namespace restream::whep

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/whep/peer.h"
+
+#include <gio/gio.h>
+#include <glib-unix.h>
+
+#include <poll.h>
+
+#include <cstring>
+
+namespace restream::whep {
+
+bool
+is_loopback (SoupServerMessage *msg)
+{
+  GSocketAddress *address = soup_server_message_get_remote_address (msg);
+  if (!address || !G_IS_INET_SOCKET_ADDRESS (address))
+    return false;
+  GInetAddress *inet =
+      g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address));
+  if (g_inet_address_get_is_loopback (inet))
+    return true;
+  // ::ffff:127.x.y.z, as a socket for both families reports IPv4.
+  static constexpr guint8 kMapped[13] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
+      0xff, 127};
+  return g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV6
+      && memcmp (g_inet_address_to_bytes (inet), kMapped, sizeof kMapped) == 0;
+}
+
+HangUpWatch::HangUpWatch (SoupServerMessage *msg, std::function<void ()> gone)
+{
+  GSocket *socket = soup_server_message_get_socket (msg);
+  if (!socket)
+    return;
+  // POLLRDHUP and not a read of nothing: there may be bytes of a next request in front.
+  source_ = Ref<GSource>::adopt (g_unix_fd_source_new (g_socket_get_fd (socket),
+      GIOCondition (POLLRDHUP | G_IO_HUP | G_IO_ERR)));
+  GUnixFDSourceFunc callback = [] (gint, GIOCondition,
+                                   gpointer data) -> gboolean {
+    (*static_cast<std::function<void ()> *> (data)) ();
+    return G_SOURCE_REMOVE;
+  };
+  g_source_set_callback (
+      source_.get (), G_SOURCE_FUNC (callback),
+      new std::function<void ()> (std::move (gone)), +[] (gpointer data) {
+        delete static_cast<std::function<void ()> *> (data);
+      });
+  g_source_attach (source_.get (), g_main_context_get_thread_default ());
+}
+
+HangUpWatch &
+HangUpWatch::operator= (HangUpWatch &&other) noexcept
+{
+  if (this != &other) {
+    cancel ();
+    source_ = std::move (other.source_);
+  }
+  return *this;
+}
+
+void
+HangUpWatch::cancel ()
+{
+  if (source_)
+    g_source_destroy (source_.get ());
+  source_.reset ();
+}
+
+} // namespace restream::whep
