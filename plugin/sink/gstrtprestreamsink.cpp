@@ -1,3 +1,862 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+
+/**
+ * SECTION:element-rtprestreamsink
+ * @title: rtprestreamsink
+ * @short_description: serves one RTP stream to any number of WebRTC viewers
+ *
+ * Takes one stream of RTP, video and audio as they come from #rtprestreamsrc, and
+ * sends it to many viewers without decoding or encoding. Viewers join with
+ * the #GstRtpRestreamSink::add-viewer action signal, or by WHEP over HTTP when
+ * #GstRtpRestreamSink:whep-port is set; that port also serves a page that plays.
+ *
+ * A viewer starts with the next keyframe. A slow viewer loses packets, counted in
+ * #GstRtpRestreamSink:stats; no viewer ever holds up the stream or another viewer. The stream may
+ * stop and start again: viewers stay, with continuous sequence numbers and timestamps.
+ *
+ * All action signals are asynchronous: they reply through the #GstPromise that they are
+ * given. The other signals are emitted on a thread of the element's own; their
+ * handlers must return soon and must not change the element's state.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 rtprestreamsrc port=5004 name=s rtprestreamsink whep-port=8080 name=k s.video ! k.video s.audio ! k.audio
+ * ]|
+ * Then `http://localhost:8080/` plays what FFmpeg sends:
+ * |[
+ * ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine -map 0:v -c:v libx264 -tune zerolatency -profile:v baseline -g 60 -payload_type 102 -f rtp 'udp://127.0.0.1:5004?pkt_size=1200' -map 1:a -c:a libopus -payload_type 111 -f rtp 'udp://127.0.0.1:5005?pkt_size=1200'
+ * ]|
+ *
+ * Since: 0.1
+ */
+
+#include "plugin/sink/gstrtprestreamsink.h"
+
+#include "common/context-thread.h"
 #include "plugin/elements.h"
-gboolean gst_element_register_rtprestreamsink (GstPlugin *) { return TRUE; }
+#include "plugin/sink/local-addresses.h"
+#include "plugin/sink/sink-whep.h"
+#include "plugin/sink/viewer-registry.h"
+#include "plugin/sink/viewer-stats.h"
+
+GST_DEBUG_CATEGORY_STATIC (rtprestreamsink_debug);
+#define GST_CAT_DEFAULT rtprestreamsink_debug
+
+using namespace restream;
+using namespace restream::sink;
+
+#define DEFAULT_TRANSPORT GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN
+#define DEFAULT_WHEP_ADDRESS "127.0.0.1"
+#define DEFAULT_DRAIN_TIMEOUT (1 * GST_SECOND)
+
+enum
+{
+  PROP_0,
+  PROP_TRANSPORT,
+  PROP_WHEP_PORT,
+  PROP_WHEP_ADDRESS,
+  PROP_MAX_VIEWERS,
+  PROP_INTERFACES,
+  PROP_ANNOUNCED_ADDRESSES,
+  PROP_MIN_PORT,
+  PROP_MAX_PORT,
+  PROP_DRAIN_TIMEOUT,
+  PROP_STATS,
+};
+
+enum
+{
+  SIGNAL_ADD_VIEWER,
+  SIGNAL_REMOVE_VIEWER,
+  SIGNAL_DRAIN,
+  SIGNAL_VIEWER_ADDED,
+  SIGNAL_VIEWER_STATE_CHANGED,
+  SIGNAL_VIEWER_REMOVED,
+  LAST_SIGNAL
+};
+
+static guint signals[LAST_SIGNAL];
+
+static GstStaticPadTemplate video_template = GST_STATIC_PAD_TEMPLATE (
+    "video", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS ("application/x-rtp, media = (string) video"));
+static GstStaticPadTemplate audio_template = GST_STATIC_PAD_TEMPLATE (
+    "audio", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS ("application/x-rtp, media = (string) audio"));
+
+namespace
+{
+
+// What the application set. Protected by the object lock.
+struct Settings
+{
+  int transport = DEFAULT_TRANSPORT;
+  unsigned whep_port = 0;
+  std::string whep_address = DEFAULT_WHEP_ADDRESS;
+  GstClockTime drain_timeout = DEFAULT_DRAIN_TIMEOUT;
+  RegistrySettings registry;
+  // As given; registry has the lists.
+  std::string interfaces;
+  std::string announced_addresses;
+};
+
+// The running part: from NULL→READY to READY→NULL.
+class Engine final : private RegistryObserver
+{
+public:
+  explicit Engine (GstRtpRestreamSink *element);
+  ~Engine ();
+  Engine (const Engine &) = delete;
+  Engine &operator= (const Engine &) = delete;
+
+  Hub &hub () { return hub_; }
+  ViewerRegistry &registry () { return registry_; }
+  bool on_control_thread () const { return control_.is_current (); }
+  // Runs f on the control thread and waits for it.
+  void run (std::function<void ()> f);
+  void post (std::function<void ()> f) { restream::post (control_.context (), std::move (f)); }
+  Result<void> serve (const std::string &address, unsigned port);
+
+private:
+  void viewer_added (const std::string &id) override;
+  void viewer_state_changed (const std::string &id, transport::ViewerState state) override;
+  void viewer_removed (const std::string &id, const std::string &reason) override;
+
+  GstRtpRestreamSink *element_;
+  Hub hub_;
+  ContextThread control_; // after what its posts may touch is made, before it goes
+  ViewerRegistry registry_;
+  std::unique_ptr<SinkWhep> whep_; // control
+};
+
+struct Input
+{
+  GstPad *pad = nullptr; // the element's own
+  GstSegment segment;    // stream lock of the pad
+  bool eos = false;      // object lock
+};
+
+struct Impl
+{
+  Settings settings;
+  std::array<Input, kMediaCount> inputs;
+  // Changed in state changes only, when no pad is active; the lock is for the
+  // properties and action signals of other threads.
+  std::shared_ptr<Engine> engine;
+};
+
+} // namespace
+
+struct _GstRtpRestreamSink
+{
+  GstElement parent;
+  Impl *impl;
+};
+
+#define gst_rtp_restream_sink_parent_class parent_class
+G_DEFINE_FINAL_TYPE_WITH_CODE (GstRtpRestreamSink, gst_rtp_restream_sink, GST_TYPE_ELEMENT,
+    GST_DEBUG_CATEGORY_INIT (rtprestreamsink_debug, "rtprestreamsink", 0, "RTP to many WebRTC viewers"));
+GST_ELEMENT_REGISTER_DEFINE (rtprestreamsink, "rtprestreamsink", GST_RANK_NONE, GST_TYPE_RTP_RESTREAM_SINK)
+
+#define GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT (gst_rtp_restream_sink_transport_get_type ())
+static GType
+gst_rtp_restream_sink_transport_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN, "A webrtcbin pipeline for each viewer", "webrtcbin" },
+    { 0, nullptr, nullptr },
+  };
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstRtpRestreamSinkTransport", values));
+  return type;
+}
+
+namespace
+{
+
+class ObjectLock
+{
+public:
+  explicit ObjectLock (gpointer object) : object_ (object) { GST_OBJECT_LOCK (object_); }
+  ~ObjectLock () { GST_OBJECT_UNLOCK (object_); }
+  ObjectLock (const ObjectLock &) = delete;
+  ObjectLock &operator= (const ObjectLock &) = delete;
+
+private:
+  gpointer object_;
+};
+
+std::shared_ptr<Engine>
+engine_of (GstRtpRestreamSink *self)
+{
+  ObjectLock lock (self);
+  return self->impl->engine;
+}
+
+RegistrySettings
+registry_settings_of (GstRtpRestreamSink *self)
+{
+  ObjectLock lock (self);
+  return self->impl->settings.registry;
+}
+
+Engine::Engine (GstRtpRestreamSink *element)
+    : element_ (element), control_ ("rtprestreamsink"),
+      registry_ (hub_, *this, Ref<GMainContext>::retain (control_.context ()))
+{
+}
+
+Engine::~Engine ()
+{
+  run ([this] {
+    registry_.close_all ("the sink was stopped");
+    whep_.reset ();
+  });
+  registry_.wait_torn_down ();
+}
+
+void
+Engine::run (std::function<void ()> f)
+{
+  struct Done
+  {
+    GMutex mutex;
+    GCond cond;
+    bool done = false;
+  } state;
+  g_mutex_init (&state.mutex);
+  g_cond_init (&state.cond);
+  post ([&state, f = std::move (f)] {
+    f ();
+    g_mutex_lock (&state.mutex);
+    state.done = true;
+    g_cond_signal (&state.cond);
+    g_mutex_unlock (&state.mutex);
+  });
+  g_mutex_lock (&state.mutex);
+  while (!state.done)
+    g_cond_wait (&state.cond, &state.mutex);
+  g_mutex_unlock (&state.mutex);
+  g_cond_clear (&state.cond);
+  g_mutex_clear (&state.mutex);
+}
+
+Result<void>
+Engine::serve (const std::string &address, unsigned port)
+{
+  Result<void> served;
+  run ([&] {
+    auto whep = SinkWhep::create (address, port, registry_, [self = element_] { return registry_settings_of (self); });
+    if (whep)
+      whep_ = std::move (*whep);
+    else
+      served = whep.error ();
+  });
+  return served;
+}
+
+void
+Engine::viewer_added (const std::string &id)
+{
+  GST_INFO_OBJECT (element_, "viewer %s joins", id.c_str ());
+  g_signal_emit (element_, signals[SIGNAL_VIEWER_ADDED], 0, id.c_str ());
+}
+
+void
+Engine::viewer_state_changed (const std::string &id, transport::ViewerState state)
+{
+  GST_INFO_OBJECT (element_, "viewer %s is %s", id.c_str (), transport::name_of (state));
+  g_signal_emit (element_, signals[SIGNAL_VIEWER_STATE_CHANGED], 0, id.c_str (), transport::name_of (state));
+}
+
+void
+Engine::viewer_removed (const std::string &id, const std::string &reason)
+{
+  GST_INFO_OBJECT (element_, "viewer %s is gone: %s", id.c_str (), reason.c_str ());
+  if (whep_)
+    whep_->viewer_removed (id);
+  g_signal_emit (element_, signals[SIGNAL_VIEWER_REMOVED], 0, id.c_str (), reason.c_str ());
+}
+
+Media
+media_of (GstRtpRestreamSink *self, GstPad *pad)
+{
+  return self->impl->inputs[index_of (Media::video)].pad == pad ? Media::video : Media::audio;
+}
+
+GstStructure *
+error_reply (const Error &error)
+{
+  return gst_structure_new ("rtprestream-error", "status", G_TYPE_UINT, http_status (error.code), "message",
+      G_TYPE_STRING, error.what.c_str (), "retry-after", G_TYPE_UINT, error.retry_after_s, nullptr);
+}
+
+void
+reply (const Ref<GstPromise> &promise, GstStructure *structure)
+{
+  if (promise)
+    gst_promise_reply (promise.get (), structure);
+  else
+    gst_structure_free (structure);
+}
+
+const Error kNotRunning = { Code::conflict, "the sink is not running" };
+
+} // namespace
+
+static void
+gst_rtp_restream_sink_add_viewer (
+    GstRtpRestreamSink *self, const gchar *offer, const GstStructure *options, GstPromise *promise)
+{
+  auto kept = Ref<GstPromise>::retain (promise);
+  std::shared_ptr<Engine> engine = engine_of (self);
+  if (!engine)
+    return reply (kept, error_reply (kNotRunning));
+  gboolean loopback = FALSE;
+  if (options)
+    gst_structure_get_boolean (options, "loopback", &loopback);
+  engine->post ([raw = engine.get (), kept, offer = std::string (offer ? offer : ""), loopback,
+                    settings = registry_settings_of (self)] {
+    raw->registry ().add (offer, loopback, settings, [kept] (Result<AddedViewer> added) {
+      if (added)
+        reply (kept, gst_structure_new ("rtprestream-viewer", "viewer-id", G_TYPE_STRING, added->id.c_str (), "answer",
+                         G_TYPE_STRING, added->answer.c_str (), nullptr));
+      else
+        reply (kept, error_reply (added.error ()));
+    });
+  });
+}
+
+static void
+gst_rtp_restream_sink_remove_viewer (GstRtpRestreamSink *self, const gchar *id, GstPromise *promise)
+{
+  auto kept = Ref<GstPromise>::retain (promise);
+  std::shared_ptr<Engine> engine = engine_of (self);
+  if (!engine)
+    return reply (kept, error_reply (kNotRunning));
+  engine->post ([raw = engine.get (), kept, id = std::string (id ? id : "")] {
+    if (raw->registry ().remove (id, "removed"))
+      reply (kept, gst_structure_new_empty ("rtprestream-removed"));
+    else
+      reply (kept, error_reply ({ Code::not_found, "no such viewer" }));
+  });
+}
+
+static void
+gst_rtp_restream_sink_drain (GstRtpRestreamSink *self, guint64 timeout, GstPromise *promise)
+{
+  auto kept = Ref<GstPromise>::retain (promise);
+  std::shared_ptr<Engine> engine = engine_of (self);
+  if (!engine)
+    return reply (kept, gst_structure_new_empty ("rtprestream-drained"));
+  engine->post ([raw = engine.get (), kept, timeout] {
+    raw->registry ().drain (static_cast<unsigned> (MIN (timeout / GST_MSECOND, 60000)),
+        [kept] { reply (kept, gst_structure_new_empty ("rtprestream-drained")); });
+  });
+}
+
+static GstFlowReturn
+gst_rtp_restream_sink_chain_list (GstPad *pad, GstObject *parent, GstBufferList *list)
+{
+  auto *self = GST_RTP_RESTREAM_SINK (parent);
+  Media media = media_of (self, pad);
+  Input &input = self->impl->inputs[index_of (media)];
+  auto owned = Ref<GstBufferList>::adopt (list);
+  if (gst_buffer_list_length (list) == 0)
+    return GST_FLOW_OK;
+
+  GstClockTime arrival = GST_CLOCK_TIME_NONE;
+  GstBuffer *first = gst_buffer_list_get (list, 0);
+  if (input.segment.format == GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID (first))
+    arrival = gst_segment_to_running_time (&input.segment, GST_FORMAT_TIME, GST_BUFFER_PTS (first));
+  if (!GST_CLOCK_TIME_IS_VALID (arrival))
+    arrival = gst_element_get_current_running_time (GST_ELEMENT (self));
+  if (!GST_CLOCK_TIME_IS_VALID (arrival))
+    arrival = 0;
+  // The engine lives as long as the pads are active.
+  self->impl->engine->hub ().push (media, std::move (owned), arrival);
+  return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+gst_rtp_restream_sink_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  GstBufferList *list = gst_buffer_list_new_sized (1);
+  gst_buffer_list_add (list, buffer);
+  return gst_rtp_restream_sink_chain_list (pad, parent, list);
+}
+
+// All that is linked has ended: say goodbye to the viewers, then tell the pipeline.
+static void
+gst_rtp_restream_sink_end (GstRtpRestreamSink *self, guint32 seqnum)
+{
+  GstClockTime timeout;
+  {
+    ObjectLock lock (self);
+    timeout = self->impl->settings.drain_timeout;
+  }
+  std::shared_ptr<Engine> engine = engine_of (self);
+  auto kept = Ref<GstElement>::retain (GST_ELEMENT (self));
+  engine->post ([raw = engine.get (), kept, timeout, seqnum] {
+    raw->registry ().drain (static_cast<unsigned> (MIN (timeout / GST_MSECOND, 60000)), [kept, seqnum] {
+      GstMessage *message = gst_message_new_eos (GST_OBJECT (kept.get ()));
+      gst_message_set_seqnum (message, seqnum);
+      gst_element_post_message (kept.get (), message);
+    });
+  });
+}
+
+static gboolean
+gst_rtp_restream_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  auto *self = GST_RTP_RESTREAM_SINK (parent);
+  Media media = media_of (self, pad);
+  Input &input = self->impl->inputs[index_of (media)];
+  gboolean ok = TRUE;
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_CAPS: {
+      GstCaps *caps;
+      gst_event_parse_caps (event, &caps);
+      ok = self->impl->engine->hub ().set_caps (media, caps);
+      if (!ok)
+        GST_WARNING_OBJECT (pad, "caps are no RTP of this medium: %" GST_PTR_FORMAT, caps);
+      break;
+    }
+    case GST_EVENT_SEGMENT:
+      gst_event_copy_segment (event, &input.segment);
+      break;
+    case GST_EVENT_STREAM_START: {
+      ObjectLock lock (self);
+      input.eos = false;
+      break;
+    }
+    case GST_EVENT_FLUSH_STOP: {
+      gst_segment_init (&input.segment, GST_FORMAT_UNDEFINED);
+      ObjectLock lock (self);
+      input.eos = false;
+      break;
+    }
+    case GST_EVENT_EOS: {
+      bool all = true;
+      for (Input &other : self->impl->inputs) {
+        bool linked = gst_pad_is_linked (other.pad);
+        ObjectLock lock (self);
+        if (&other == &input)
+          other.eos = true;
+        else if (linked && !other.eos)
+          all = false;
+      }
+      if (all)
+        gst_rtp_restream_sink_end (self, gst_event_get_seqnum (event));
+      break;
+    }
+    default:
+      break;
+  }
+  gst_event_unref (event);
+  return ok;
+}
+
+static GstStateChangeReturn
+gst_rtp_restream_sink_change_state (GstElement *element, GstStateChange transition)
+{
+  auto *self = GST_RTP_RESTREAM_SINK (element);
+  Impl *impl = self->impl;
+
+  if (std::shared_ptr<Engine> engine = engine_of (self); engine && engine->on_control_thread ()) {
+    GST_ELEMENT_ERROR (self, CORE, STATE_CHANGE, ("The state cannot be changed in a handler of the element's signals."),
+        (nullptr));
+    return GST_STATE_CHANGE_FAILURE;
+  }
+
+  switch (transition) {
+    case GST_STATE_CHANGE_NULL_TO_READY: {
+      auto engine = std::make_shared<Engine> (self);
+      unsigned port;
+      std::string address;
+      {
+        ObjectLock lock (self);
+        port = impl->settings.whep_port;
+        address = impl->settings.whep_address;
+      }
+      if (port) {
+        if (Result<void> served = engine->serve (address, port); !served) {
+          GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ_WRITE, ("%s", served.error ().what.c_str ()), (nullptr));
+          return GST_STATE_CHANGE_FAILURE;
+        }
+        GST_INFO_OBJECT (self, "WHEP at http://%s:%u/whep", address.c_str (), port);
+      }
+      ObjectLock lock (self);
+      impl->engine = std::move (engine);
+      break;
+    }
+    case GST_STATE_CHANGE_READY_TO_PAUSED: {
+      for (Input &input : impl->inputs) {
+        gst_segment_init (&input.segment, GST_FORMAT_UNDEFINED);
+        ObjectLock lock (self);
+        input.eos = false;
+      }
+      impl->engine->run ([impl] { impl->engine->registry ().open (); });
+      break;
+    }
+    case GST_STATE_CHANGE_PAUSED_TO_PLAYING: {
+      auto clock = Ref<GstClock>::adopt (gst_element_get_clock (element));
+      GstClockTime base_time = gst_element_get_base_time (element);
+      if (!clock) // not in a pipeline: then the system's, as a pipeline would choose
+        clock = Ref<GstClock>::adopt (gst_system_clock_obtain ());
+      impl->engine->run ([&] { impl->engine->registry ().set_clock (clock, base_time); });
+      break;
+    }
+    default:
+      break;
+  }
+
+  GstStateChangeReturn ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (ret == GST_STATE_CHANGE_FAILURE)
+    return ret;
+
+  switch (transition) {
+    case GST_STATE_CHANGE_PAUSED_TO_READY:
+      // The pads are inactive: nobody pushes any more.
+      impl->engine->run ([impl] { impl->engine->registry ().close_all ("the stream was stopped"); });
+      impl->engine->registry ().wait_torn_down ();
+      break;
+    case GST_STATE_CHANGE_READY_TO_NULL: {
+      std::shared_ptr<Engine> engine;
+      {
+        ObjectLock lock (self);
+        engine = std::move (impl->engine);
+        impl->engine = nullptr;
+      }
+      break;
+    }
+    default:
+      break;
+  }
+  return ret;
+}
+
+static void
+gst_rtp_restream_sink_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  auto *self = GST_RTP_RESTREAM_SINK (object);
+  ObjectLock lock (self);
+  Settings &settings = self->impl->settings;
+  auto text = [value] {
+    const char *s = g_value_get_string (value);
+    return std::string (s ? s : "");
+  };
+  switch (id) {
+    case PROP_TRANSPORT:
+      settings.transport = g_value_get_enum (value);
+      break;
+    case PROP_WHEP_PORT:
+      settings.whep_port = g_value_get_uint (value);
+      break;
+    case PROP_WHEP_ADDRESS:
+      settings.whep_address = text ();
+      break;
+    case PROP_MAX_VIEWERS:
+      settings.registry.max_viewers = g_value_get_uint (value);
+      break;
+    case PROP_INTERFACES:
+      settings.interfaces = text ();
+      settings.registry.interfaces = split_list (settings.interfaces.c_str ());
+      break;
+    case PROP_ANNOUNCED_ADDRESSES:
+      settings.announced_addresses = text ();
+      settings.registry.announced_addresses = split_list (settings.announced_addresses.c_str ());
+      break;
+    case PROP_MIN_PORT:
+      settings.registry.min_port = g_value_get_uint (value);
+      break;
+    case PROP_MAX_PORT:
+      settings.registry.max_port = g_value_get_uint (value);
+      break;
+    case PROP_DRAIN_TIMEOUT:
+      settings.drain_timeout = g_value_get_uint64 (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+}
+
+static void
+gst_rtp_restream_sink_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  auto *self = GST_RTP_RESTREAM_SINK (object);
+  if (id == PROP_STATS) {
+    if (std::shared_ptr<Engine> engine = engine_of (self))
+      g_value_take_boxed (value, make_stats (engine->hub (), *engine->registry ().snapshot ()).release ());
+    return;
+  }
+  ObjectLock lock (self);
+  const Settings &settings = self->impl->settings;
+  switch (id) {
+    case PROP_TRANSPORT:
+      g_value_set_enum (value, settings.transport);
+      break;
+    case PROP_WHEP_PORT:
+      g_value_set_uint (value, settings.whep_port);
+      break;
+    case PROP_WHEP_ADDRESS:
+      g_value_set_string (value, settings.whep_address.c_str ());
+      break;
+    case PROP_MAX_VIEWERS:
+      g_value_set_uint (value, settings.registry.max_viewers);
+      break;
+    case PROP_INTERFACES:
+      g_value_set_string (value, settings.interfaces.c_str ());
+      break;
+    case PROP_ANNOUNCED_ADDRESSES:
+      g_value_set_string (value, settings.announced_addresses.c_str ());
+      break;
+    case PROP_MIN_PORT:
+      g_value_set_uint (value, settings.registry.min_port);
+      break;
+    case PROP_MAX_PORT:
+      g_value_set_uint (value, settings.registry.max_port);
+      break;
+    case PROP_DRAIN_TIMEOUT:
+      g_value_set_uint64 (value, settings.drain_timeout);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+}
+
+static void
+gst_rtp_restream_sink_finalize (GObject *object)
+{
+  delete GST_RTP_RESTREAM_SINK (object)->impl;
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass *gobject_class)
+{
+  const auto flags = static_cast<GParamFlags> (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+  const auto live = static_cast<GParamFlags> (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
+
+  /**
+   * GstRtpRestreamSink:transport:
+   *
+   * What carries the stream to a viewer.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_TRANSPORT,
+      g_param_spec_enum ("transport", "Transport", "What carries the stream to a viewer",
+          GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT, DEFAULT_TRANSPORT, flags));
+  /**
+   * GstRtpRestreamSink:whep-port:
+   *
+   * TCP port of the element's own web server: WHEP at `/whep`, a page that plays at `/`.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_WHEP_PORT,
+      g_param_spec_uint ("whep-port", "WHEP port", "TCP port to serve WHEP and a player page at (0 = off)", 0, 65535, 0,
+          flags));
+  /**
+   * GstRtpRestreamSink:whep-address:
+   *
+   * IP address that the web server listens on; `0.0.0.0` or `::` for all.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_WHEP_ADDRESS,
+      g_param_spec_string ("whep-address", "WHEP address", "IP address to serve WHEP at (0.0.0.0 = all)",
+          DEFAULT_WHEP_ADDRESS, flags));
+  /**
+   * GstRtpRestreamSink:max-viewers:
+   *
+   * Further viewers are refused (503 over WHEP).
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_MAX_VIEWERS,
+      g_param_spec_uint ("max-viewers", "Max viewers", "Most viewers at a time (0 = no bound)", 0, G_MAXUINT, 0, live));
+  /**
+   * GstRtpRestreamSink:interfaces:
+   *
+   * Comma-separated names of the network interfaces whose addresses are offered to
+   * viewers; empty for all but loopback. Loopback is offered to viewers who ask over loopback.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_INTERFACES,
+      g_param_spec_string ("interfaces", "Interfaces",
+          "Network interfaces to serve viewers on, comma-separated (empty = all but loopback)", "", live));
+  /**
+   * GstRtpRestreamSink:announced-addresses:
+   *
+   * Comma-separated IP addresses at which the machine is reached through a 1:1 NAT;
+   * offered to viewers with the local ports.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_ANNOUNCED_ADDRESSES,
+      g_param_spec_string ("announced-addresses", "Announced addresses",
+          "Public IP addresses that are mapped 1:1 to this machine, comma-separated (empty = none)", "", live));
+  /**
+   * GstRtpRestreamSink:min-port:
+   *
+   * Lowest UDP port for viewers; needs #GstRtpRestreamSink:max-port too.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_MIN_PORT,
+      g_param_spec_uint ("min-port", "Min port", "Lowest UDP port for viewers (0 = any)", 0, 65535, 0, live));
+  /**
+   * GstRtpRestreamSink:max-port:
+   *
+   * Highest UDP port for viewers.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_MAX_PORT,
+      g_param_spec_uint ("max-port", "Max port", "Highest UDP port for viewers (0 = any)", 0, 65535, 0, live));
+  /**
+   * GstRtpRestreamSink:drain-timeout:
+   *
+   * How long viewers may take, at the end of the stream, to be sent what is queued and a goodbye.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_DRAIN_TIMEOUT,
+      g_param_spec_uint64 ("drain-timeout", "Drain timeout", "Bound on saying goodbye at end of stream, in nanoseconds",
+          0, 60 * GST_SECOND, DEFAULT_DRAIN_TIMEOUT, live));
+  /**
+   * GstRtpRestreamSink:stats:
+   *
+   * #GstStructure with `viewers` and `viewers-connected` (uint), `sent-packets`, `sent-bytes` and
+   * `dropped-packets` (uint64, of the viewers there are), `video` and `audio` (structures of what came in:
+   * `packets`, `bytes`, `invalid`, `join-points`, `restarts`, all uint64), and `per-viewer`: an array of
+   * structures with `id` and `state` (string), `age` (uint64, ns), and for each medium of the
+   * viewer `video-packets`, `video-bytes`, `video-dropped` (uint64). %NULL in the state NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics", "Counters of the stream and of each viewer", GST_TYPE_STRUCTURE,
+          static_cast<GParamFlags> (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+}
+
+static void
+install_signals (GObjectClass *gobject_class)
+{
+  GType type = G_TYPE_FROM_CLASS (gobject_class);
+  const auto action = static_cast<GSignalFlags> (G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION);
+
+  /**
+   * GstRtpRestreamSink::add-viewer:
+   * @object: the #GstRtpRestreamSink
+   * @offer: the viewer's SDP offer
+   * @options: (nullable): `loopback` (boolean): offer loopback candidates too
+   * @promise: replies `rtprestream-viewer` with `viewer-id` and `answer` (strings), or
+   *   `rtprestream-error` with `status` (uint, as of HTTP: 400 a bad offer, 406 no common codec, 409 no stream (yet), 413 too
+   *   large, 503 too many viewers, 504 no answer in time, …), `message` (string) and `retry-after` (uint, seconds; 0 = no advice)
+   *
+   * Adds a viewer. The offer must be complete; the answer has all candidates.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_ADD_VIEWER] = g_signal_new_class_handler ("add-viewer", type, action,
+      G_CALLBACK (gst_rtp_restream_sink_add_viewer), nullptr, nullptr, nullptr, G_TYPE_NONE, 3, G_TYPE_STRING,
+      GST_TYPE_STRUCTURE, GST_TYPE_PROMISE);
+  /**
+   * GstRtpRestreamSink::remove-viewer:
+   * @object: the #GstRtpRestreamSink
+   * @viewer_id: from #GstRtpRestreamSink::add-viewer
+   * @promise: (nullable): replies `rtprestream-removed`, or `rtprestream-error` with status 404
+   *
+   * Closes a viewer's connection at once.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_REMOVE_VIEWER] = g_signal_new_class_handler ("remove-viewer", type, action,
+      G_CALLBACK (gst_rtp_restream_sink_remove_viewer), nullptr, nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING,
+      GST_TYPE_PROMISE);
+  /**
+   * GstRtpRestreamSink::drain:
+   * @object: the #GstRtpRestreamSink
+   * @timeout: bound in nanoseconds, 60 s at most
+   * @promise: (nullable): replies `rtprestream-drained` when the last viewer is gone
+   *
+   * Refuses new viewers (409), sends each viewer what is queued, an RTCP BYE and the DTLS
+   * close_notify, and closes it. New viewers are welcome again after READY.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_DRAIN] = g_signal_new_class_handler ("drain", type, action, G_CALLBACK (gst_rtp_restream_sink_drain),
+      nullptr, nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_UINT64, GST_TYPE_PROMISE);
+  /**
+   * GstRtpRestreamSink::viewer-added:
+   * @object: the #GstRtpRestreamSink
+   * @viewer_id: the new viewer
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_VIEWER_ADDED] = g_signal_new ("viewer-added", type, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr,
+      G_TYPE_NONE, 1, G_TYPE_STRING);
+  /**
+   * GstRtpRestreamSink::viewer-state-changed:
+   * @object: the #GstRtpRestreamSink
+   * @viewer_id: the viewer
+   * @state: `connecting`, `connected` or `disconnected` (which may be connected again)
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_VIEWER_STATE_CHANGED] = g_signal_new ("viewer-state-changed", type, G_SIGNAL_RUN_LAST, 0, nullptr,
+      nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+  /**
+   * GstRtpRestreamSink::viewer-removed:
+   * @object: the #GstRtpRestreamSink
+   * @viewer_id: the viewer
+   * @reason: why, for people
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_VIEWER_REMOVED] = g_signal_new ("viewer-removed", type, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr,
+      nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+}
+
+static void
+gst_rtp_restream_sink_class_init (GstRtpRestreamSinkClass *klass)
+{
+  auto *gobject_class = G_OBJECT_CLASS (klass);
+  auto *element_class = GST_ELEMENT_CLASS (klass);
+
+  gobject_class->set_property = gst_rtp_restream_sink_set_property;
+  gobject_class->get_property = gst_rtp_restream_sink_get_property;
+  gobject_class->finalize = gst_rtp_restream_sink_finalize;
+  install_properties (gobject_class);
+  install_signals (gobject_class);
+
+  gst_element_class_add_static_pad_template (element_class, &video_template);
+  gst_element_class_add_static_pad_template (element_class, &audio_template);
+  gst_element_class_set_static_metadata (element_class, "RTP restream sink", "Sink/Network",
+      "Serves one RTP stream to any number of WebRTC viewers (WHEP)", "The rtprestream authors");
+  element_class->change_state = GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_change_state);
+  gst_type_mark_as_plugin_api (GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT, static_cast<GstPluginAPIFlags> (0));
+}
+
+static void
+gst_rtp_restream_sink_init (GstRtpRestreamSink *self)
+{
+  self->impl = new Impl;
+  GstStaticPadTemplate *templates[] = { &video_template, &audio_template };
+  for (Media media : kAllMedia) {
+    GstPad *pad = gst_pad_new_from_static_template (templates[index_of (media)], name_of (media));
+    gst_pad_set_chain_function (pad, GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_chain));
+    gst_pad_set_chain_list_function (pad, GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_chain_list));
+    gst_pad_set_event_function (pad, GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_event));
+    self->impl->inputs[index_of (media)].pad = pad;
+    gst_segment_init (&self->impl->inputs[index_of (media)].segment, GST_FORMAT_UNDEFINED);
+    gst_element_add_pad (GST_ELEMENT (self), pad);
+  }
+  GST_OBJECT_FLAG_SET (self, GST_ELEMENT_FLAG_SINK);
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "common/media.h"
+#include "plugin/negotiation/plan.h"
+#include "plugin/sink/join-point.h"
+#include "plugin/sink/rtp-timeline.h"
+#include "plugin/transport/viewer.h"
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace restream::sink
+{
+
+using ViewerList = std::vector<std::shared_ptr<transport::Viewer>>;
+
+// One stream in, all viewers out. Knows RTP and its payload formats, no sockets.
+// Threads: set_caps(), push() and reset() on the streaming thread of the medium; the
+// two media may have two threads. The rest on any.
+class Hub
+{
+public:
+  struct Counters
+  {
+    std::atomic<std::uint64_t> packets { 0 };
+    std::atomic<std::uint64_t> bytes { 0 };
+    std::atomic<std::uint64_t> invalid { 0 };
+    std::atomic<std::uint64_t> join_points { 0 };
+    std::atomic<std::uint64_t> restarts { 0 };
+  };
+
+  Hub ();
+  Hub (const Hub &) = delete;
+  Hub &operator= (const Hub &) = delete;
+
+  // false: caps that are no RTP of this medium.
+  bool set_caps (Media media, const GstCaps *caps);
+  // arrival: the burst's running time. Takes the list.
+  void push (Media media, Ref<GstBufferList> list, GstClockTime arrival);
+
+  // The viewers from now on. They are handed each burst in turn.
+  void set_viewers (std::shared_ptr<const ViewerList> viewers);
+  // What the stream carries: each medium that has caps and has been heard
+  // of, or may still be: one that was silent for kSilentMediumUs after the other began is not there.
+  negotiation::StreamDescription describe () const;
+  // Has any packet come yet?
+  bool has_media () const;
+  transport::OutgoingStream outgoing (Media media) const;
+  const std::string &cname () const { return cname_; }
+  const Counters &counters (Media media) const { return inputs_[index_of (media)].counters; }
+
+  static constexpr gint64 kSilentMediumUs = 2 * G_USEC_PER_SEC;
+
+private:
+  struct Input
+  {
+    // Streaming thread of the medium.
+    std::optional<RtpTimeline> timeline;
+    std::optional<JoinPoint> join_point;
+    GstClockTime last_pts = 0;
+
+    std::atomic<std::shared_ptr<const negotiation::Codec>> codec;
+    std::atomic<gint64> first_heard_us { 0 };
+    std::uint32_t ssrc = 0; // outgoing; fixed for the hub's life
+    Counters counters;
+  };
+
+  std::string cname_;
+  std::array<Input, kMediaCount> inputs_;
+  std::atomic<std::shared_ptr<const ViewerList>> viewers_;
+};
+
+} // namespace restream::sink

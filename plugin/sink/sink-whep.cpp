@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/sink/sink-whep.h"
+
+namespace restream::sink
+{
+
+SinkWhep::SinkWhep (Ref<SoupServer> soup, ViewerRegistry &registry, std::function<RegistrySettings ()> settings)
+    : soup_ (std::move (soup)), registry_ (registry), settings_ (std::move (settings)),
+      server_ (new whep::Server (soup_.get (), *this, whep::ServerOptions {}))
+{
+}
+
+SinkWhep::~SinkWhep ()
+{
+  server_.reset ();
+  soup_server_disconnect (soup_.get ());
+}
+
+Result<std::unique_ptr<SinkWhep>>
+SinkWhep::create (const std::string &address, unsigned port, ViewerRegistry &registry,
+    std::function<RegistrySettings ()> settings)
+{
+  auto soup = Ref<SoupServer>::adopt (soup_server_new ("server-header", "rtprestream ", nullptr));
+  auto socket_address = Ref<GSocketAddress>::adopt (
+      g_inet_socket_address_new_from_string (address.c_str (), port));
+  if (!socket_address)
+    return Error { Code::bad_request, "whep-address \"" + address + "\" is no IP address" };
+  Owned<GError> error;
+  if (!soup_server_listen (soup.get (), socket_address.get (), static_cast<SoupServerListenOptions> (0), out (error)))
+    return Error::from (error.get (), Code::unavailable)
+        .wrap ("cannot serve WHEP at " + address + " port " + std::to_string (port));
+  return std::unique_ptr<SinkWhep> (new SinkWhep (std::move (soup), registry, std::move (settings)));
+}
+
+unsigned
+SinkWhep::port () const
+{
+  GSList *uris = soup_server_get_uris (soup_.get ());
+  int port = uris ? g_uri_get_port (static_cast<GUri *> (uris->data)) : -1;
+  g_slist_free_full (uris, reinterpret_cast<GDestroyNotify> (g_uri_unref));
+  return port > 0 ? static_cast<unsigned> (port) : 0;
+}
+
+Result<void>
+SinkWhep::check_stream (const std::string &)
+{
+  return {}; // the one stream; whether it runs, add_viewer() says
+}
+
+void
+SinkWhep::add_viewer (whep::OfferRequest request, whep::AnswerCallback callback)
+{
+  registry_.add (request.offer, request.loopback, settings_ (),
+      [callback = std::move (callback)] (Result<AddedViewer> added) {
+        if (added)
+          callback (whep::Answer { std::move (added->id), std::move (added->answer) });
+        else
+          callback (added.error ());
+      });
+}
+
+void
+SinkWhep::remove_viewer (const std::string &, const std::string &viewer_id)
+{
+  registry_.remove (viewer_id, "left");
+}
+
+} // namespace restream::sink

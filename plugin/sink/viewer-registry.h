@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "common/post.h"
+#include "common/result.h"
+#include "plugin/sink/hub.h"
+#include "plugin/transport/teardown.h"
+#include "plugin/transport/viewer.h"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace restream::sink
+{
+
+struct AddedViewer
+{
+  std::string id;
+  std::string answer;
+};
+
+using AddCallback = std::function<void (Result<AddedViewer>)>;
+
+struct RegistrySettings
+{
+  unsigned max_viewers = 0; // 0 = no bound
+  std::vector<std::string> interfaces;
+  std::vector<std::string> announced_addresses;
+  unsigned min_port = 0;
+  unsigned max_port = 0;
+};
+
+// What the registry tells. Thread: control.
+class RegistryObserver
+{
+public:
+  virtual void viewer_added (const std::string &id) = 0;
+  virtual void viewer_state_changed (const std::string &id, transport::ViewerState state) = 0;
+  virtual void viewer_removed (const std::string &id, const std::string &reason) = 0;
+
+protected:
+  ~RegistryObserver () = default;
+};
+
+// All viewers of one sink: decides their offers, makes them, drains and removes
+// them. Owns them; the hub has a copy of the list.
+// Thread: control, but for snapshot() and accepting().
+class ViewerRegistry final : public transport::ViewerObserver
+{
+public:
+  ViewerRegistry (Hub &hub, RegistryObserver &observer, Ref<GMainContext> control);
+  // After close_all().
+  ~ViewerRegistry ();
+
+  // The clock that new viewers' pipelines run on.
+  void set_clock (Ref<GstClock> clock, GstClockTime base_time);
+  // Calls back exactly once: not_acceptable, bad_request, too_large from the
+  // negotiation; conflict when there is no stream yet or it is being drained; unavailable at max_viewers.
+  void add (std::string_view offer, bool loopback, const RegistrySettings &settings, AddCallback done);
+  // false: no such viewer.
+  bool remove (const std::string &id, const std::string &reason);
+  // No new viewers; those there are sent all, BYE and close_notify; then done.
+  void drain (unsigned timeout_ms, std::function<void ()> done);
+  // Closes all at once, and refuses new ones.
+  void close_all (const std::string &reason);
+  // Viewers are welcome (again).
+  void open () { accepting_ = true; }
+  // Waits until what was closed has given its threads and descriptors back. Not on the control thread.
+  void wait_torn_down () { teardown_.wait (); }
+
+  // Any thread: the viewers of this moment.
+  std::shared_ptr<const ViewerList> snapshot () const { return snapshot_.load (); }
+  bool accepting () const { return accepting_; }
+
+private:
+  struct Entry
+  {
+    std::shared_ptr<transport::Viewer> viewer;
+    AddCallback answer; // until answered
+  };
+
+  void viewer_answered (transport::Viewer &viewer, std::string sdp) override;
+  void viewer_state_changed (transport::Viewer &viewer, transport::ViewerState state) override;
+  void viewer_ended (transport::Viewer &viewer, Error reason) override;
+  void viewer_drained (transport::Viewer &viewer) override;
+  void remove_entry (std::map<std::string, Entry>::iterator entry, const Error &reason);
+  void publish ();
+
+  Hub &hub_;
+  RegistryObserver &observer_;
+  Ref<GMainContext> control_;
+  transport::Teardown teardown_;
+  Ref<GstClock> clock_;
+  GstClockTime base_time_ = 0;
+  std::map<std::string, Entry> viewers_;
+  std::uint64_t next_id_ = 1;
+  std::vector<std::function<void ()>> drained_; // called when the last viewer is gone
+  std::atomic<bool> accepting_ { true };
+  std::atomic<std::shared_ptr<const ViewerList>> snapshot_;
+};
+
+} // namespace restream::sink

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/packet-batch.h"
+
+#include <array>
+
+namespace restream::transport
+{
+
+namespace
+{
+
+constexpr std::size_t kRtpHeaderBytes = 12;
+
+void
+write_payload_type (std::uint8_t *header, std::uint8_t payload_type)
+{
+  header[1] = (header[1] & 0x80) | (payload_type & 0x7f);
+}
+
+// A packet with a header of its own and the payload of the other.
+Ref<GstBuffer>
+with_payload_type (GstBuffer *packet, std::uint8_t payload_type)
+{
+  Ref<GstBuffer> copy = Ref<GstBuffer>::adopt (gst_buffer_new_allocate (nullptr, kRtpHeaderBytes, nullptr));
+  std::array<std::uint8_t, kRtpHeaderBytes> header;
+  gst_buffer_extract (packet, 0, header.data (), header.size ());
+  write_payload_type (header.data (), payload_type);
+  gst_buffer_fill (copy.get (), 0, header.data (), header.size ());
+  gst_buffer_copy_into (copy.get (), packet,
+      static_cast<GstBufferCopyFlags> (GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_TIMESTAMPS | GST_BUFFER_COPY_META
+          | GST_BUFFER_COPY_MEMORY),
+      kRtpHeaderBytes, -1);
+  return copy;
+}
+
+} // namespace
+
+PacketBatch::PacketBatch (Media media, Ref<GstBufferList> packets, std::size_t bytes,
+    std::optional<unsigned> join_index)
+    : media_ (media), packets_ (std::move (packets)), size_ (gst_buffer_list_length (packets_.get ())),
+      bytes_ (bytes), join_index_ (join_index)
+{
+}
+
+const Ref<GstBufferList> &
+PacketBatch::list (std::uint8_t payload_type)
+{
+  for (const Variant &variant : variants_) {
+    if (variant.payload_type == payload_type)
+      return variant.list;
+  }
+  if (variants_.empty ()) {
+    // The first payload type asked for is written in place: the packets are ours alone still.
+    for (unsigned i = 0; i < size_; i++) {
+      GstBuffer *packet = gst_buffer_list_get_writable (packets_.get (), i);
+      GstMapInfo map;
+      if (gst_buffer_map_range (packet, 0, 1, &map, GST_MAP_READWRITE)) {
+        write_payload_type (map.data, payload_type);
+        gst_buffer_unmap (packet, &map);
+      }
+    }
+    variants_.push_back ({ payload_type, packets_ });
+  } else {
+    Ref<GstBufferList> list = Ref<GstBufferList>::adopt (gst_buffer_list_new_sized (size_));
+    for (unsigned i = 0; i < size_; i++)
+      gst_buffer_list_add (list.get (),
+          with_payload_type (gst_buffer_list_get (packets_.get (), i), payload_type).release ());
+    variants_.push_back ({ payload_type, std::move (list) });
+  }
+  return variants_.back ().list;
+}
+
+Ref<GstBufferList>
+PacketBatch::list_from_join (std::uint8_t payload_type)
+{
+  const Ref<GstBufferList> &whole = list (payload_type);
+  unsigned from = join_index_.value_or (0);
+  if (from == 0)
+    return whole;
+  Ref<GstBufferList> rest = Ref<GstBufferList>::adopt (gst_buffer_list_new_sized (size_ - from));
+  for (unsigned i = from; i < size_; i++)
+    gst_buffer_list_add (rest.get (), gst_buffer_ref (gst_buffer_list_get (whole.get (), i)));
+  return rest;
+}
+
+} // namespace restream::transport

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "common/media.h"
+#include "common/ref.h"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace restream::transport
+{
+
+// A burst of one medium's RTP packets on the stream's outgoing line (SSRC,
+// sequence, timestamps), the same for all viewers; only the payload type is a
+// viewer's own. A list is made once for each payload type in use, so that a hundred browsers
+// of one kind share one.
+// Thread: the hub's streaming thread, for the time of one distribution.
+// What list() returns is immutable from then on.
+class PacketBatch
+{
+public:
+  // packets: RTP packets whose first 12 bytes are in one writable memory.
+  // join_index: the first packet at which a viewer may start, if there is one.
+  PacketBatch (Media media, Ref<GstBufferList> packets, std::size_t bytes,
+      std::optional<unsigned> join_index);
+
+  Media media () const { return media_; }
+  unsigned size () const { return size_; }
+  std::size_t bytes () const { return bytes_; }
+  const std::optional<unsigned> &join_index () const { return join_index_; }
+
+  // The whole burst with this payload type (0–127).
+  const Ref<GstBufferList> &list (std::uint8_t payload_type);
+  // The same without the packets before join_index().
+  Ref<GstBufferList> list_from_join (std::uint8_t payload_type);
+
+private:
+  struct Variant
+  {
+    std::uint8_t payload_type;
+    Ref<GstBufferList> list;
+  };
+
+  Media media_;
+  Ref<GstBufferList> packets_; // moved to the first variant
+  unsigned size_;
+  std::size_t bytes_;
+  std::optional<unsigned> join_index_;
+  std::vector<Variant> variants_;
+};
+
+} // namespace restream::transport

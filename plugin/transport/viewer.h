@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "common/result.h"
+#include "plugin/negotiation/plan.h"
+#include "plugin/transport/packet-batch.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace restream::transport
+{
+
+// In the order of a life. disconnected may go back to connected.
+enum class ViewerState { created = 1, connecting, connected, disconnected, failed, closed };
+
+const char *name_of (ViewerState state); // "new", "connecting", …
+
+// What a viewer has been sent, in RTP packets. Written by one thread each, read by any.
+struct MediaCounters
+{
+  std::atomic<std::uint64_t> packets { 0 };
+  std::atomic<std::uint64_t> bytes { 0 };
+  std::atomic<std::uint64_t> dropped { 0 }; // because the viewer was too slow
+};
+
+// The stream's outgoing line in one medium.
+struct OutgoingStream
+{
+  std::uint32_t ssrc = 0;
+};
+
+// All that a viewer needs to know of the world, fixed for its life.
+struct ViewerConfig
+{
+  std::string id;
+  negotiation::Plan plan;
+  std::array<OutgoingStream, kMediaCount> streams;
+  std::string cname;
+  std::vector<std::string> addresses;           // to gather host candidates on
+  std::vector<std::string> announced_addresses; // further host addresses (NAT 1:1)
+  unsigned min_port = 0; // 0 = any
+  unsigned max_port = 0;
+  Ref<GstClock> clock; // the ingest's
+  GstClockTime base_time = 0;
+  Ref<GMainContext> context; // the owner's: start() and the like are called there
+};
+
+class Viewer;
+
+// Who owns the viewers. Thread: the context of ViewerConfig.
+class ViewerObserver
+{
+public:
+  virtual void viewer_answered (Viewer &viewer, std::string sdp) = 0;
+  virtual void viewer_state_changed (Viewer &viewer, ViewerState state) = 0;
+  // The viewer is over, and for what reason; the observer calls close() on it.
+  virtual void viewer_ended (Viewer &viewer, Error reason) = 0;
+  // The drain ordered before is done: BYE and close_notify are on the wire.
+  virtual void viewer_drained (Viewer &viewer) = 0;
+
+protected:
+  ~ViewerObserver () = default;
+};
+
+// One viewer on one transport.
+// Threads: push() on the hub's streaming threads (one at a time for each medium);
+// counters() and state() on any; everything else on the owner's context.
+class Viewer
+{
+public:
+  virtual ~Viewer () = default;
+  Viewer (const Viewer &) = delete;
+  Viewer &operator= (const Viewer &) = delete;
+
+  // Begins. Ends in viewer_answered or viewer_ended, never before it returns.
+  virtual void start () = 0;
+  // Hands over a burst. Never blocks; what does not fit is dropped and counted.
+  virtual void push (PacketBatch &batch) = 0;
+  // Sends what is queued, then RTCP BYE and the DTLS close_notify. Ends in
+  // viewer_drained; timeout_ms bounds it.
+  virtual void drain (unsigned timeout_ms) = 0;
+  // Releases everything; close_notify is still tried. Nothing is reported after it. May
+  // return before the resources are free: see Teardown::wait().
+  virtual void close () = 0;
+
+  const std::string &id () const { return config_.id; }
+  const negotiation::Plan &plan () const { return config_.plan; }
+  ViewerState state () const { return state_.load (); }
+  const MediaCounters &counters (Media media) const { return counters_[index_of (media)]; }
+  gint64 created_us () const { return created_us_; } // monotonic
+
+protected:
+  explicit Viewer (ViewerConfig config) : config_ (std::move (config)) {}
+  MediaCounters &own_counters (Media media) { return counters_[index_of (media)]; }
+
+  const ViewerConfig config_;
+  std::atomic<ViewerState> state_ { ViewerState::created };
+
+private:
+  std::array<MediaCounters, kMediaCount> counters_;
+  gint64 created_us_ = g_get_monotonic_time ();
+};
+
+} // namespace restream::transport
