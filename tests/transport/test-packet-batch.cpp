@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/packet-batch.h"
+
+#include <gst/gst.h>
+
+#include <vector>
+
+using namespace restream;
+using namespace restream::transport;
+
+static Ref<GstBufferList>
+packets (unsigned n)
+{
+  auto list = Ref<GstBufferList>::adopt (gst_buffer_list_new ());
+  for (unsigned i = 0; i < n; i++) {
+    std::vector<guint8> bytes (100, 0);
+    bytes[0] = 0x80;
+    bytes[1] = (i + 1 == n ? 0x80 : 0) | 96; // marker on the last
+    bytes[3] = static_cast<guint8> (i);
+    bytes[50] = static_cast<guint8> (i);
+    GstBuffer *buffer = gst_buffer_new_memdup (bytes.data (), bytes.size ());
+    GST_BUFFER_PTS (buffer) = i * GST_MSECOND;
+    gst_buffer_list_add (list.get (), buffer);
+  }
+  return list;
+}
+
+static guint8
+byte_at (const Ref<GstBufferList> &list, unsigned packet, gsize offset)
+{
+  guint8 byte = 0;
+  g_assert_cmpuint (gst_buffer_extract (gst_buffer_list_get (list.get (), packet), offset, &byte, 1), ==, 1);
+  return byte;
+}
+
+static void
+check_list (const Ref<GstBufferList> &list, unsigned n, guint8 payload_type)
+{
+  g_assert_cmpuint (gst_buffer_list_length (list.get ()), ==, n);
+  for (unsigned i = 0; i < n; i++) {
+    g_assert_cmpuint (gst_buffer_get_size (gst_buffer_list_get (list.get (), i)), ==, 100);
+    g_assert_cmpuint (byte_at (list, i, 0), ==, 0x80);
+    g_assert_cmpuint (byte_at (list, i, 1), ==, (i + 1 == n ? 0x80 : 0) | payload_type);
+    g_assert_cmpuint (byte_at (list, i, 3), ==, i);
+    g_assert_cmpuint (byte_at (list, i, 50), ==, i);
+    g_assert_cmpuint (GST_BUFFER_PTS (gst_buffer_list_get (list.get (), i)), ==, i * GST_MSECOND);
+  }
+}
+
+static void
+each_payload_type_has_its_list ()
+{
+  PacketBatch batch (Media::video, packets (3), 300, std::nullopt);
+  Ref<GstBufferList> a = batch.list (102);
+  Ref<GstBufferList> b = batch.list (127);
+  check_list (a, 3, 102);
+  check_list (b, 3, 127);
+  check_list (batch.list (102), 3, 102);
+}
+
+static void
+one_list_serves_all_of_a_payload_type ()
+{
+  PacketBatch batch (Media::video, packets (2), 200, std::nullopt);
+  g_assert_true (batch.list (102).get () == batch.list (102).get ());
+  g_assert_true (batch.list (103).get () == batch.list (103).get ());
+}
+
+static void
+payloads_are_shared_not_copied ()
+{
+  PacketBatch batch (Media::video, packets (1), 100, std::nullopt);
+  GstMapInfo a, b;
+  GstBuffer *first = gst_buffer_list_get (batch.list (102).get (), 0);
+  GstBuffer *second = gst_buffer_list_get (batch.list (103).get (), 0);
+  GstMemory *payload = gst_buffer_peek_memory (second, gst_buffer_n_memory (second) - 1);
+  g_assert_true (gst_buffer_map (first, &a, GST_MAP_READ));
+  g_assert_true (gst_memory_map (payload, &b, GST_MAP_READ));
+  g_assert_true (b.data == a.data + 12);
+  gst_memory_unmap (payload, &b);
+  gst_buffer_unmap (first, &a);
+}
+
+static void
+a_joining_viewer_gets_the_rest ()
+{
+  PacketBatch batch (Media::video, packets (4), 400, 2u);
+  Ref<GstBufferList> rest = batch.list_from_join (110);
+  g_assert_cmpuint (gst_buffer_list_length (rest.get ()), ==, 2);
+  g_assert_cmpuint (byte_at (rest, 0, 3), ==, 2);
+  check_list (batch.list (110), 4, 110);
+}
+
+int
+main (int argc, char **argv)
+{
+  gst_init (&argc, &argv);
+  g_test_init (&argc, &argv, nullptr);
+  g_test_add_func ("/transport/packet-batch/payload-types", each_payload_type_has_its_list);
+  g_test_add_func ("/transport/packet-batch/shared-list", one_list_serves_all_of_a_payload_type);
+  g_test_add_func ("/transport/packet-batch/shared-payload", payloads_are_shared_not_copied);
+  g_test_add_func ("/transport/packet-batch/join", a_joining_viewer_gets_the_rest);
+  return g_test_run ();
+}
