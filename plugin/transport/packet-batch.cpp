@@ -27,9 +27,11 @@ with_payload_type (GstBuffer *packet, std::uint8_t payload_type)
   write_payload_type (header.data (), payload_type);
   gst_buffer_fill (copy.get (), 0, header.data (), header.size ());
   gst_buffer_copy_into (copy.get (), packet,
-      static_cast<GstBufferCopyFlags> (GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_TIMESTAMPS | GST_BUFFER_COPY_META
-          | GST_BUFFER_COPY_MEMORY),
+      static_cast<GstBufferCopyFlags> (GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_META | GST_BUFFER_COPY_MEMORY),
       kRtpHeaderBytes, -1);
+  // Of a part of a buffer GStreamer does not copy them.
+  GST_BUFFER_PTS (copy.get ()) = GST_BUFFER_PTS (packet);
+  GST_BUFFER_DTS (copy.get ()) = GST_BUFFER_DTS (packet);
   return copy;
 }
 
