@@ -270,7 +270,8 @@ read_extensions (const Attributes &attributes)
         || direction == "sendrecv";
     // An id over 14 would need two-byte headers.
     if (*id <= 14 && taken && !uri.empty ())
-      extensions.push_back ({static_cast<unsigned> (*id), std::string (uri)});
+      extensions.push_back ({static_cast<unsigned> (*id), std::string (uri),
+          direction == "recvonly"});
   }
   return extensions;
 }

@@ -60,6 +60,8 @@ canonical_offer (const Plan &plan)
   for (Section &section : sections) {
     MediaPlan &media = *section.accepted;
     relax (media.codec);
+    for (HeaderExtension &extension : media.extensions)
+      extension.one_way = false;
     sdp.media_line (section, "9", format_list (media));
     sdp.line ({"a=mid:", section.mid});
     sdp.line ({"a=ice-ufrag:", plan.ice.ufrag});

@@ -75,7 +75,8 @@ void
 SdpWriter::extensions (const MediaPlan &plan)
 {
   for (const HeaderExtension &extension : plan.extensions)
-    line ({"a=extmap:", std::to_string (extension.id), " ", extension.uri});
+    line ({"a=extmap:", std::to_string (extension.id),
+        extension.one_way ? "/sendonly " : " ", extension.uri});
 }
 
 std::string

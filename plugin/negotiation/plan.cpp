@@ -329,15 +329,19 @@ Planner::read_candidates (std::size_t anchor)
         plan_.candidates.push_back (std::move (*candidate));
     }
   };
-  add (offer_.sections[anchor].attributes);
-  for (std::size_t i = 0; i < plan_.sections.size (); i++) {
-    // Another section's candidates are ours if they share the credentials.
-    const std::string *ufrag = offer_.sections[i].attributes.find ("ice-ufrag");
-    if (i != anchor && plan_.sections[i].accepted
-        && (!ufrag || *ufrag == plan_.ice.ufrag))
-      add (offer_.sections[i].attributes);
-  }
   add (offer_.attributes);
+  // Another section's candidates lead to another transport, unless it is
+  // visibly the same one and the anchor has left them to that section.
+  if (offer_.sections[anchor].attributes.has ("candidate")) {
+    add (offer_.sections[anchor].attributes);
+    return;
+  }
+  for (std::size_t i = 0; i < offer_.sections.size (); i++) {
+    const Attributes &attributes = offer_.sections[i].attributes;
+    const std::string *ufrag = attributes.find ("ice-ufrag");
+    if (same_bundle (i, anchor) && (!ufrag || *ufrag == plan_.ice.ufrag))
+      add (attributes);
+  }
 }
 
 Error
@@ -412,8 +416,11 @@ Planner::run ()
   const OfferedSection &section = offer_.sections[anchor->section];
   for (const Attributes *attributes :
       {&offer_.attributes, &section.attributes}) {
-    for (std::string_view options : attributes->all ("ice-options"))
-      plan_.ice.trickle |= contains (split (options, ' '), "trickle");
+    for (std::string_view options : attributes->all ("ice-options")) {
+      // libdatachannel separates them by commas.
+      for (std::string_view words : split (options, ' '))
+        plan_.ice.trickle |= contains (split (words, ','), "trickle");
+    }
   }
   // RFC 4145: an offer that does not say is active.
   plan_.setup = anchor->transport.setup.value_or (Setup::active);

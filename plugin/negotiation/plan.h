@@ -69,6 +69,7 @@ struct HeaderExtension // RFC 8285
 {
   unsigned id = 0;
   std::string uri;
+  bool one_way = false; // offered "recvonly", so answered "sendonly"
 };
 
 // The accepted part of an m-section.
