@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "controller/app.h"
+
+#include "controller/log.h"
+
+#include <gio/gio.h>
+
+namespace restream {
+
+namespace {
+
+ManagerSettings
+manager_settings (const Config &config)
+{
+  ManagerSettings settings;
+  settings.ffmpeg.binary = config.ffmpeg_binary;
+  settings.ffmpeg.log_lines = config.ffmpeg_log_max_lines;
+  settings.ffmpeg.log_history = config.ffmpeg_log_max_history;
+  settings.max_processes = config.ffmpeg_max_processes;
+  return settings;
+}
+
+void
+not_found (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
+    gpointer)
+{
+  Reply (message).error ({404, "Not Found", ""});
+}
+
+} // namespace
+
+App::App (Config config)
+    : config_ (std::move (config)), manager_ (manager_settings (config_))
+{
+  // Raw paths: an escaped slash is part of a process's id.
+  server_ = Ref<SoupServer>::adopt (soup_server_new ("server-header",
+      PACKAGE "/" VERSION, "raw-paths", TRUE, nullptr));
+  soup_server_add_handler (server_.get (), "/", not_found, nullptr, nullptr);
+  ApiInfo info{config_.id.empty () ? make_short_id () : config_.id,
+      config_.name, config_.api_read_only};
+  api_ =
+      std::make_unique<ApiServer> (server_.get (), manager_, std::move (info));
+}
+
+App::~App ()
+{
+  soup_server_disconnect (server_.get ());
+}
+
+Result<void>
+App::listen ()
+{
+  auto address = parse_address (config_.address);
+  if (!address)
+    return address.error ();
+  Owned<GError> error;
+  bool ok;
+  if (address->host.empty ()) {
+    ok = soup_server_listen_all (server_.get (), address->port,
+        SoupServerListenOptions (0), out (error));
+  } else {
+    auto socket = Ref<GSocketAddress>::adopt (
+        g_inet_socket_address_new_from_string (address->host.c_str (),
+            address->port));
+    ok = soup_server_listen (server_.get (), socket.get (),
+        SoupServerListenOptions (0), out (error));
+  }
+  if (!ok)
+    return Error::from (error.get ())
+        .wrap ("cannot listen on " + config_.address);
+  return {};
+}
+
+std::vector<std::string>
+App::addresses () const
+{
+  std::vector<std::string> list;
+  GSList *uris = soup_server_get_uris (server_.get ());
+  for (GSList *item = uris; item; item = item->next) {
+    Owned<char> text (g_uri_to_string (static_cast<GUri *> (item->data)));
+    list.emplace_back (text.get ());
+  }
+  g_slist_free_full (uris, reinterpret_cast<GDestroyNotify> (g_uri_unref));
+  return list;
+}
+
+Result<void>
+App::start ()
+{
+  if (auto ok = listen (); !ok)
+    return ok;
+  for (const std::string &address : addresses ())
+    log_event (G_LOG_LEVEL_INFO, "", "listening on " + address);
+  manager_.start_ordered ();
+  return {};
+}
+
+void
+App::stop (std::function<void ()> done)
+{
+  log_event (G_LOG_LEVEL_INFO, "", "stopping");
+  manager_.shut_down (std::move (done));
+}
+
+} // namespace restream

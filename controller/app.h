@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "controller/config.h"
+#include "controller/http/api-server.h"
+#include "controller/process/process-manager.h"
+
+#include <libsoup/soup.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace restream {
+
+// The daemon: everything it is made of, and the order in which it comes and goes.
+// Thread: main.
+class App
+{
+public:
+  explicit App (Config config);
+  ~App ();
+  App (const App &) = delete;
+  App &operator= (const App &) = delete;
+
+  // HTTP listens, and what is ordered to run is started.
+  Result<void> start ();
+  // No new request; every process ends as on a stop, its order kept. done when all have.
+  void stop (std::function<void ()> done);
+  // Where HTTP listens.
+  std::vector<std::string> addresses () const;
+
+private:
+  Result<void> listen ();
+
+  const Config config_;
+  Ref<SoupServer> server_;
+  ProcessManager manager_;
+  std::unique_ptr<ApiServer> api_;
+};
+
+} // namespace restream

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "controller/config.h"
+
+#include "controller/json.h"
+#include "controller/log.h"
+
+#include <gio/gio.h>
+
+#include <cstring>
+#include <variant>
+
+namespace restream {
+
+namespace {
+
+using Member = std::variant<std::string Config::*, bool Config::*,
+    std::uint64_t Config::*, std::vector<std::string> Config::*>;
+// Says what is wrong with a text value, "" if nothing.
+using TextCheck = std::string (*) (const std::string &);
+
+struct Setting
+{
+  const char *name; // in the file: nested objects, here with dots
+  const char *env;
+  Member member;
+  const char *doc;
+  std::uint64_t max = 0; // of numbers; 0 = 2^53
+  TextCheck check = nullptr;
+};
+
+std::string
+check_address (const std::string &text)
+{
+  auto address = parse_address (text);
+  return address ? "" : address.error ().what;
+}
+
+std::string
+check_log_level (const std::string &text)
+{
+  LogLevel level;
+  return parse_log_level (text, level)
+      ? ""
+      : "silent, error, warn, info or debug expected";
+}
+
+std::string
+check_not_empty (const std::string &text)
+{
+  return text.empty () ? "must not be empty" : "";
+}
+
+std::string
+check_transport (const std::string &text)
+{
+  return text.empty () || text == "native" || text == "webrtcbin"
+      ? ""
+      : "native or webrtcbin expected";
+}
+
+std::string
+check_ip (const std::string &text)
+{
+  return g_hostname_is_ip_address (text.c_str ())
+      ? ""
+      : "not an IP address: " + text;
+}
+
+const Setting kSettings[] = {
+    {"id", "CORE_ID", &Config::id,
+        "Id of this instance; made up at each start if empty."},
+    {"name", "CORE_NAME", &Config::name,
+        "Name of this instance, shown to clients."},
+    {"address", "CORE_ADDRESS", &Config::address,
+        "Where HTTP listens: `host:port`, `:port` for all addresses, port 0 "
+        "for any free one.",
+        0, check_address},
+    {"log.level", "CORE_LOG_LEVEL", &Config::log_level,
+        "`silent`, `error`, `warn`, `info` or `debug`.", 0, check_log_level},
+    {"db.dir", "CORE_DB_DIR", &Config::db_dir,
+        "Folder of the state file `db.json`.", 0, check_not_empty},
+    {"api.read_only", "CORE_API_READ_ONLY", &Config::api_read_only,
+        "No route that changes anything."},
+    {"ffmpeg.binary", "CORE_FFMPEG_BINARY", &Config::ffmpeg_binary,
+        "FFmpeg: a path, or a name looked up in `PATH`.", 0, check_not_empty},
+    {"ffmpeg.max_processes", "CORE_FFMPEG_MAXPROCESSES",
+        &Config::ffmpeg_max_processes,
+        "Processes that may run at a time; 0 = no limit."},
+    {"ffmpeg.log.max_lines", "CORE_FFMPEG_LOG_MAX_LINES",
+        &Config::ffmpeg_log_max_lines,
+        "Lines of FFmpeg's log kept per process.", 10000},
+    {"ffmpeg.log.max_history", "CORE_FFMPEG_LOG_MAX_HISTORY",
+        &Config::ffmpeg_log_max_history,
+        "Logs of earlier runs kept per process.", 100},
+    {"webrtc.enable", "CORE_WEBRTC_ENABLE", &Config::webrtc_enable,
+        "WebRTC for the processes that ask for it."},
+    {"webrtc.transport", "CORE_WEBRTC_TRANSPORT", &Config::webrtc_transport,
+        "`native` or `webrtcbin`; empty = the default of `rtprestreamsink`.", 0,
+        check_transport},
+    {"webrtc.announced_addresses", "CORE_WEBRTC_ANNOUNCED_ADDRESSES",
+        &Config::webrtc_announced_addresses,
+        "IP addresses to announce to viewers besides the machine's own (behind "
+        "NAT).",
+        0, check_ip},
+    {"webrtc.interfaces", "CORE_WEBRTC_INTERFACES", &Config::webrtc_interfaces,
+        "Network interfaces that viewers may reach; empty = all.", 0,
+        check_not_empty},
+    {"webrtc.min_port", "CORE_WEBRTC_MIN_PORT", &Config::webrtc_min_port,
+        "Lowest UDP port for viewers; 0 = any.", 65535},
+    {"webrtc.max_port", "CORE_WEBRTC_MAX_PORT", &Config::webrtc_max_port,
+        "Highest UDP port for viewers; 0 = any.", 65535},
+    {"webrtc.max_viewers", "CORE_WEBRTC_MAX_VIEWERS",
+        &Config::webrtc_max_viewers,
+        "Viewers of all processes together; 0 = no limit.", 1000000},
+    {"webrtc.max_viewers_per_process", "CORE_WEBRTC_MAX_VIEWERS_PER_PROCESS",
+        &Config::webrtc_max_viewers_per_process,
+        "Viewers of one process; 0 = no limit.", 1000000},
+    {"webrtc.drain_timeout_ms", "CORE_WEBRTC_DRAIN_TIMEOUT_MS",
+        &Config::webrtc_drain_timeout_ms,
+        "How long a stopped process waits for its viewers' farewell, in "
+        "milliseconds.",
+        60000},
+};
+
+std::uint64_t
+max_of (const Setting &setting)
+{
+  return setting.max ? setting.max : std::uint64_t (1) << 53;
+}
+
+std::vector<std::string>
+split_list (const std::string &text)
+{
+  std::vector<std::string> list;
+  Owned<char *> parts (g_strsplit_set (text.c_str (), ", \t", -1));
+  for (char **part = parts.get (); *part; part++)
+    if (**part)
+      list.emplace_back (*part);
+  return list;
+}
+
+template <typename... F> struct Overloaded : F...
+{
+  using F::operator()...;
+};
+template <typename... F> Overloaded (F...) -> Overloaded<F...>;
+
+Result<void>
+set_from_text (Config &config, const Setting &setting, const std::string &text)
+{
+  return std::visit (
+      Overloaded{
+          [&] (std::string Config::*m) -> Result<void> {
+            config.*m = text;
+            return {};
+          },
+          [&] (bool Config::*m) -> Result<void> {
+            for (const char *yes : {"true", "1", "yes", "on"})
+              if (g_ascii_strcasecmp (text.c_str (), yes) == 0)
+                return config.*m = true, Result<void> ();
+            for (const char *no : {"false", "0", "no", "off"})
+              if (g_ascii_strcasecmp (text.c_str (), no) == 0)
+                return config.*m = false, Result<void> ();
+            return Error{Code::bad_request, "true or false expected"};
+          },
+          [&] (std::uint64_t Config::*m) -> Result<void> {
+            guint64 number = 0;
+            if (!g_ascii_string_to_unsigned (text.c_str (), 10, 0,
+                    max_of (setting), &number, nullptr))
+              return Error{Code::bad_request,
+                  "number from 0 to " + std::to_string (max_of (setting))
+                      + " expected"};
+            config.*m = number;
+            return {};
+          },
+          [&] (std::vector<std::string> Config::*m) -> Result<void> {
+            config.*m = split_list (text);
+            return {};
+          },
+      },
+      setting.member);
+}
+
+Result<void>
+set_from_json (Config &config, const Setting &setting, const JsonReader &reader,
+    const char *member)
+{
+  auto ok = std::visit ([&] (auto m) { return reader.get (member, config.*m); },
+      setting.member);
+  if (!ok)
+    return ok;
+  if (auto *m = std::get_if<std::uint64_t Config::*> (&setting.member))
+    if (config.*(*m) > max_of (setting))
+      return Error{Code::bad_request,
+          std::string (setting.name) + ": at most "
+              + std::to_string (max_of (setting))};
+  return {};
+}
+
+// Walks the file's objects along the dots of the settings' names.
+void
+read_object (LoadedConfig &loaded, JsonObject *object,
+    const std::string &prefix)
+{
+  JsonReader reader (object, prefix);
+  GList *members = json_object_get_members (object);
+  for (GList *item = members; item; item = item->next) {
+    const char *member = static_cast<const char *> (item->data);
+    std::string name = reader.path_of (member);
+    const Setting *setting = nullptr;
+    bool inner = false;
+    for (const Setting &s : kSettings) {
+      if (name == s.name)
+        setting = &s;
+      inner |= g_str_has_prefix (s.name, (name + ".").c_str ());
+    }
+    if (setting) {
+      if (auto ok = set_from_json (loaded.config, *setting, reader, member);
+          !ok)
+        loaded.errors.push_back (ok.error ().what);
+    } else if (inner) {
+      auto child = reader.object (member);
+      if (!child)
+        loaded.errors.push_back (child.error ().what);
+      else if (*child)
+        read_object (loaded, *child, name);
+    } else if (name != "version") {
+      loaded.warnings.push_back (name + ": unknown setting");
+    }
+  }
+  g_list_free (members);
+}
+
+void
+check_values (LoadedConfig &loaded)
+{
+  const Config &config = loaded.config;
+  for (const Setting &setting : kSettings) {
+    if (!setting.check)
+      continue;
+    auto complain = [&] (const std::string &text) {
+      if (std::string wrong = setting.check (text); !wrong.empty ())
+        loaded.errors.push_back (std::string (setting.name) + ": " + wrong);
+    };
+    if (auto *text = std::get_if<std::string Config::*> (&setting.member))
+      complain (config.*(*text));
+    else if (auto *list = std::get_if<std::vector<std::string> Config::*> (
+                 &setting.member))
+      for (const std::string &item : config.*(*list))
+        complain (item);
+  }
+  if (config.webrtc_max_port != 0
+      && config.webrtc_min_port > config.webrtc_max_port)
+    loaded.errors.push_back ("webrtc.min_port: above webrtc.max_port");
+}
+
+void
+read_environment (LoadedConfig &loaded, const Environment &environment)
+{
+  for (const Setting &setting : kSettings)
+    if (auto text = environment (setting.env))
+      if (auto ok = set_from_text (loaded.config, setting, *text); !ok)
+        loaded.errors.push_back (
+            std::string (setting.env) + ": " + ok.error ().what);
+}
+
+void
+read_text (LoadedConfig &loaded, std::string_view text)
+{
+  auto root = parse_json (text);
+  if (!root)
+    loaded.errors.push_back (root.error ().what);
+  else if (!JSON_NODE_HOLDS_OBJECT (root->get ()))
+    loaded.errors.push_back ("a JSON object expected");
+  else
+    read_object (loaded, json_node_get_object (root->get ()), "");
+}
+
+} // namespace
+
+LoadedConfig
+parse_config (std::string_view text, const Environment &environment)
+{
+  LoadedConfig loaded;
+  if (!text.empty ())
+    read_text (loaded, text);
+  read_environment (loaded, environment);
+  check_values (loaded);
+  return loaded;
+}
+
+LoadedConfig
+load_config (const std::string &path, const Environment &environment)
+{
+  if (path.empty ())
+    return parse_config ({}, environment);
+  Owned<GError> error;
+  Owned<char> text;
+  gsize length = 0;
+  if (!g_file_get_contents (path.c_str (), out (text), &length, out (error))) {
+    LoadedConfig loaded = parse_config ({}, environment);
+    loaded.errors.insert (loaded.errors.begin (), error->message);
+    return loaded;
+  }
+  LoadedConfig loaded;
+  read_text (loaded, {text.get (), length});
+  for (std::string &wrong : loaded.errors)
+    wrong = path + ": " + wrong;
+  for (std::string &warning : loaded.warnings)
+    warning = path + ": " + warning;
+  read_environment (loaded, environment);
+  check_values (loaded);
+  return loaded;
+}
+
+Environment
+process_environment ()
+{
+  return [] (const char *name) -> std::optional<std::string> {
+    const char *text = g_getenv (name);
+    return text ? std::optional<std::string> (text) : std::nullopt;
+  };
+}
+
+std::string
+config_table ()
+{
+  std::string table = "| setting | environment | type | default | meaning |\n"
+                      "|---|---|---|---|---|\n";
+  const Config defaults;
+  for (const Setting &s : kSettings) {
+    auto [type, value] = std::visit (
+        Overloaded{
+            [&] (std::string Config::*m) {
+              return std::pair<std::string, std::string> ("text", defaults.*m);
+            },
+            [&] (bool Config::*m) {
+              return std::pair<std::string, std::string> ("boolean",
+                  defaults.*m ? "true" : "false");
+            },
+            [&] (std::uint64_t Config::*m) {
+              return std::pair<std::string, std::string> ("number",
+                  std::to_string (defaults.*m));
+            },
+            [&] (std::vector<std::string> Config::*) {
+              return std::pair<std::string, std::string> ("list", "");
+            },
+        },
+        s.member);
+    table += std::string ("| `") + s.name + "` | `" + s.env + "` | " + type
+        + " | " + (value.empty () ? "" : "`" + value + "`") + " | " + s.doc
+        + " |\n";
+  }
+  return table;
+}
+
+Result<HostPort>
+parse_address (const std::string &address)
+{
+  Error wrong{Code::bad_request, "host:port expected, not '" + address + "'"};
+  std::size_t colon = address.rfind (':');
+  if (colon == std::string::npos)
+    return wrong;
+  HostPort result;
+  guint64 port = 0;
+  if (!g_ascii_string_to_unsigned (address.c_str () + colon + 1, 10, 0, 65535,
+          &port, nullptr))
+    return wrong;
+  result.port = std::uint16_t (port);
+  result.host = address.substr (0, colon);
+  if (result.host.size () >= 2 && result.host.front () == '['
+      && result.host.back () == ']')
+    result.host = result.host.substr (1, result.host.size () - 2);
+  else if (result.host.find (':') != std::string::npos)
+    return wrong; // an IPv6 address without brackets
+  if (result.host == "localhost")
+    result.host = "127.0.0.1";
+  if (!result.host.empty () && !g_hostname_is_ip_address (result.host.c_str ()))
+    return Error{Code::bad_request,
+        "an IP address expected, not '" + result.host + "'"};
+  return result;
+}
+
+} // namespace restream

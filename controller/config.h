@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "common/result.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace restream {
+
+// The daemon's configuration. The defaults are here; names, environment
+// variables, bounds and texts are in the table of config.cpp, and nowhere else.
+struct Config
+{
+  std::string id; // "" = made up at start
+  std::string name = "rtprestreamd";
+  std::string address = "127.0.0.1:8080";
+  std::string log_level = "info";
+  std::string db_dir = "./config";
+  bool api_read_only = false;
+
+  std::string ffmpeg_binary = "ffmpeg";
+  std::uint64_t ffmpeg_max_processes = 0;
+  std::uint64_t ffmpeg_log_max_lines = 50;
+  std::uint64_t ffmpeg_log_max_history = 3;
+
+  bool webrtc_enable = true;
+  std::string webrtc_transport; // "" = the sink's own default
+  std::vector<std::string> webrtc_announced_addresses;
+  std::vector<std::string> webrtc_interfaces;
+  std::uint64_t webrtc_min_port = 0;
+  std::uint64_t webrtc_max_port = 0;
+  std::uint64_t webrtc_max_viewers = 0;
+  std::uint64_t webrtc_max_viewers_per_process = 0;
+  std::uint64_t webrtc_drain_timeout_ms = 2000;
+};
+
+// What loading found. Usable only if there are no errors.
+struct LoadedConfig
+{
+  Config config;
+  std::vector<std::string> errors; // all of them, not the first
+  std::vector<std::string> warnings; // settings that nobody knows
+};
+
+// The environment, as g_getenv() sees it; a function, so that tests have their own.
+using Environment =
+    std::function<std::optional<std::string> (const char *name)>;
+
+// Reads the file (path "" = none), then the environment over it.
+LoadedConfig load_config (const std::string &path,
+    const Environment &environment);
+// The same from the file's text; for tests and the fuzzer.
+LoadedConfig parse_config (std::string_view text,
+    const Environment &environment);
+Environment process_environment ();
+
+// The table of all settings in Markdown, as docs/configuration.md has it.
+std::string config_table ();
+
+struct HostPort
+{
+  std::string host; // "" = all addresses
+  std::uint16_t port = 0;
+};
+// "host:port", ":port", "[v6]:port".
+Result<HostPort> parse_address (const std::string &address);
+
+} // namespace restream

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "controller/json.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace restream {
+
+namespace {
+
+Error
+bad_json (std::string what)
+{
+  return {Code::bad_request, std::move (what)};
+}
+
+// Looks at the text's tokens only, so that json-glib's recursion is bounded and
+// its extensions (comments) are out. The rest of the grammar is json-glib's.
+Result<void>
+check_text (std::string_view text)
+{
+  unsigned depth = 0;
+  for (std::size_t i = 0; i < text.size (); i++) {
+    char c = text[i];
+    if (c == '"') {
+      for (i++; i < text.size () && text[i] != '"'; i++) {
+        if (static_cast<unsigned char> (text[i]) < 0x20)
+          return bad_json ("control character in a string");
+        if (text[i] != '\\')
+          continue;
+        if (text.substr (i, 6) == "\\u0000")
+          return bad_json ("\\u0000 is not accepted");
+        i++;
+      }
+      if (i >= text.size ())
+        return bad_json ("unterminated string");
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMaxJsonDepth)
+        return bad_json ("nested too deep");
+    } else if (c == '}' || c == ']') {
+      if (depth-- == 0)
+        return bad_json ("unbalanced brackets");
+    } else if (!g_ascii_isalnum (c) && !strchr (" \t\r\n:,+-.", c)) {
+      return bad_json ("unexpected character");
+    } else if (c == '\0') {
+      return bad_json ("unexpected NUL"); // strchr finds the terminator
+    }
+  }
+  if (depth > 0)
+    return bad_json ("unexpected end");
+  return {};
+}
+
+} // namespace
+
+Result<Ref<JsonNode>>
+parse_json (std::string_view text)
+{
+  if (auto ok = check_text (text); !ok)
+    return ok.error ();
+  if (text.size () > G_MAXINT
+      || !g_utf8_validate_len (text.data (), text.size (), nullptr))
+    return bad_json ("not UTF-8");
+  auto parser = Ref<JsonParser>::adopt (json_parser_new_immutable ());
+  Owned<GError> error;
+  if (!json_parser_load_from_data (parser.get (), text.data (),
+          gssize (text.size ()), out (error)))
+    return Error::from (error.get (), Code::bad_request);
+  JsonNode *root = json_parser_get_root (parser.get ());
+  if (!root)
+    return bad_json ("empty");
+  return Ref<JsonNode>::retain (root);
+}
+
+JsonNode *
+JsonReader::member (const char *name) const
+{
+  return json_object_get_member (object_, name);
+}
+
+bool
+JsonReader::is_null (const char *name) const
+{
+  JsonNode *node = member (name);
+  return node && JSON_NODE_HOLDS_NULL (node);
+}
+
+std::string
+JsonReader::path_of (const char *name) const
+{
+  return path_.empty () ? name : path_ + "." + name;
+}
+
+Error
+JsonReader::wrong_type (const char *name, const char *wanted) const
+{
+  return bad_json (path_of (name) + ": " + wanted + " expected");
+}
+
+Result<void>
+JsonReader::get (const char *name, std::string &target) const
+{
+  JsonNode *node = member (name);
+  if (!node || JSON_NODE_HOLDS_NULL (node))
+    return {};
+  if (json_node_get_value_type (node) != G_TYPE_STRING)
+    return wrong_type (name, "string");
+  target = json_node_get_string (node);
+  return {};
+}
+
+Result<void>
+JsonReader::get (const char *name, bool &target) const
+{
+  JsonNode *node = member (name);
+  if (!node || JSON_NODE_HOLDS_NULL (node))
+    return {};
+  if (json_node_get_value_type (node) != G_TYPE_BOOLEAN)
+    return wrong_type (name, "boolean");
+  target = json_node_get_boolean (node);
+  return {};
+}
+
+Result<void>
+JsonReader::get (const char *name, std::uint64_t &target) const
+{
+  JsonNode *node = member (name);
+  if (!node || JSON_NODE_HOLDS_NULL (node))
+    return {};
+  if (json_node_get_value_type (node) != G_TYPE_INT64
+      || json_node_get_int (node) < 0)
+    return wrong_type (name, "unsigned integer");
+  target = std::uint64_t (json_node_get_int (node));
+  return {};
+}
+
+Result<void>
+JsonReader::get (const char *name, double &target) const
+{
+  JsonNode *node = member (name);
+  if (!node || JSON_NODE_HOLDS_NULL (node))
+    return {};
+  GType type = json_node_get_value_type (node);
+  if (type == G_TYPE_INT64)
+    target = double (json_node_get_int (node));
+  else if (type == G_TYPE_DOUBLE && std::isfinite (json_node_get_double (node)))
+    target = json_node_get_double (node);
+  else
+    return wrong_type (name, "number");
+  return {};
+}
+
+Result<void>
+JsonReader::get (const char *name, std::vector<std::string> &target) const
+{
+  if (is_null (name)) {
+    target.clear ();
+    return {};
+  }
+  auto list = array (name);
+  if (!list)
+    return list.error ();
+  if (!*list)
+    return {};
+  std::vector<std::string> strings;
+  guint count = json_array_get_length (*list);
+  strings.reserve (count);
+  for (guint i = 0; i < count; i++) {
+    JsonNode *node = json_array_get_element (*list, i);
+    if (json_node_get_value_type (node) != G_TYPE_STRING)
+      return wrong_type (name, "list of strings");
+    strings.emplace_back (json_node_get_string (node));
+  }
+  target = std::move (strings);
+  return {};
+}
+
+Result<JsonObject *>
+JsonReader::object (const char *name) const
+{
+  JsonNode *node = member (name);
+  if (!node || JSON_NODE_HOLDS_NULL (node))
+    return static_cast<JsonObject *> (nullptr);
+  if (!JSON_NODE_HOLDS_OBJECT (node))
+    return wrong_type (name, "object");
+  return json_node_get_object (node);
+}
+
+Result<JsonArray *>
+JsonReader::array (const char *name) const
+{
+  JsonNode *node = member (name);
+  if (!node || JSON_NODE_HOLDS_NULL (node))
+    return static_cast<JsonArray *> (nullptr);
+  if (!JSON_NODE_HOLDS_ARRAY (node))
+    return wrong_type (name, "list");
+  return json_node_get_array (node);
+}
+
+void
+JsonWriter::separate ()
+{
+  if (after_value_)
+    text_ += ',';
+  after_value_ = true;
+}
+
+JsonWriter &
+JsonWriter::begin_object ()
+{
+  separate ();
+  text_ += '{';
+  after_value_ = false;
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::end_object ()
+{
+  text_ += '}';
+  after_value_ = true;
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::begin_array ()
+{
+  separate ();
+  text_ += '[';
+  after_value_ = false;
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::end_array ()
+{
+  text_ += ']';
+  after_value_ = true;
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::key (std::string_view name)
+{
+  value (name);
+  text_ += ':';
+  after_value_ = false;
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::value (std::string_view text)
+{
+  separate ();
+  text_ += '"';
+  for (char c : text) {
+    switch (c) {
+      case '"':
+        text_ += "\\\"";
+        break;
+      case '\\':
+        text_ += "\\\\";
+        break;
+      case '\n':
+        text_ += "\\n";
+        break;
+      case '\r':
+        text_ += "\\r";
+        break;
+      case '\t':
+        text_ += "\\t";
+        break;
+      default:
+        if (static_cast<unsigned char> (c) < 0x20 || strchr ("<>&", c)) {
+          char escaped[8];
+          g_snprintf (escaped, sizeof escaped, "\\u%04x",
+              static_cast<unsigned char> (c));
+          text_ += escaped;
+        } else {
+          text_ += c;
+        }
+    }
+  }
+  text_ += '"';
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::value (bool b)
+{
+  separate ();
+  text_ += b ? "true" : "false";
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::value (std::int64_t number)
+{
+  separate ();
+  text_ += std::to_string (number);
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::value (std::uint64_t number)
+{
+  separate ();
+  text_ += std::to_string (number);
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::value (double number)
+{
+  separate ();
+  if (!std::isfinite (number) || number == 0)
+    number = 0; // also for -0
+  // printf would follow the locale's decimal point.
+  char text[G_ASCII_DTOSTR_BUF_SIZE + 320];
+  bool integral = std::trunc (number) == number;
+  text_ +=
+      g_ascii_formatd (text, sizeof text, integral ? "%.0f" : "%.3f", number);
+  return *this;
+}
+
+JsonWriter &
+JsonWriter::value (const std::vector<std::string> &list)
+{
+  begin_array ();
+  for (const std::string &item : list)
+    value (item);
+  return end_array ();
+}
+
+JsonWriter &
+JsonWriter::null ()
+{
+  separate ();
+  text_ += "null";
+  return *this;
+}
+
+std::string
+to_utf8 (std::string_view bytes)
+{
+  std::string text;
+  while (!bytes.empty ()) {
+    const char *end = nullptr;
+    if (g_utf8_validate_len (bytes.data (), bytes.size (), &end)) {
+      text.append (bytes);
+      break;
+    }
+    std::size_t good = std::size_t (end - bytes.data ());
+    text.append (bytes.substr (0, good)).append ("\xef\xbf\xbd");
+    bytes.remove_prefix (good + 1);
+  }
+  return text;
+}
+
+} // namespace restream
