@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/src/rtp-packet.h"
+
+#include "plugin/src/bytes.h"
+
+namespace restream::src {
+
+namespace {
+constexpr std::size_t kFixedHeader = 12;
+constexpr unsigned kVersion = 2;
+} // namespace
+
+std::optional<RtpPacket>
+parse_rtp (std::span<const std::uint8_t> b)
+{
+  if (b.size () < kFixedHeader || b[0] >> 6 != kVersion)
+    return std::nullopt;
+  const bool has_padding = b[0] & 0x20;
+  const bool has_extension = b[0] & 0x10;
+  const std::size_t csrc_count = b[0] & 0x0f;
+
+  std::size_t header = kFixedHeader + 4 * csrc_count;
+  if (b.size () < header)
+    return std::nullopt;
+  if (has_extension) {
+    if (b.size () < header + 4)
+      return std::nullopt;
+    header += 4 + 4 * std::size_t{be16 (b, header + 2)};
+    if (b.size () < header)
+      return std::nullopt;
+  }
+  std::size_t payload = b.size () - header;
+  if (has_padding) {
+    const std::size_t padding = b.back ();
+    if (padding == 0 || padding > payload)
+      return std::nullopt;
+    payload -= padding;
+  }
+
+  return RtpPacket{
+      .ssrc = be32 (b, 8),
+      .timestamp = be32 (b, 4),
+      .sequence = be16 (b, 2),
+      .payload_type = static_cast<std::uint8_t> (b[1] & 0x7f),
+      .marker = (b[1] & 0x80) != 0,
+      .payload = b.subspan (header, payload),
+  };
+}
+
+bool
+is_rtcp (std::span<const std::uint8_t> b)
+{
+  return b.size () >= 2 && b[1] >= 192 && b[1] <= 223;
+}
+
+} // namespace restream::src
