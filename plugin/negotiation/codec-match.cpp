@@ -245,24 +245,28 @@ offered_names (const std::vector<OfferedFormat> &formats)
   std::string text;
   for (const std::string &name : names)
     text += (text.empty () ? "" : ", ") + name;
-  return text.empty () ? "no codec" : text;
+  return text.empty () ? "no known codec" : text;
 }
 
 Error
 no_match (const Codec &stream, const std::vector<OfferedFormat> &formats)
 {
-  for (const OfferedFormat &format : formats) {
-    if (format.encoding_name == stream.encoding_name)
-      return {Code::not_acceptable,
-          "the stream is " + stream.encoding_name + ", and none of the offered "
-              + stream.encoding_name + " formats fits it"
-              + (stream.encoding_name == "H264"
-                      ? " (packetization-mode=1 is needed)"
-                      : "")};
-  }
+  std::string what = "the stream is " + stream.encoding_name;
+  bool same_name = std::any_of (formats.begin (), formats.end (),
+      [&] (const OfferedFormat &format) {
+        return format.encoding_name == stream.encoding_name;
+      });
+  if (!same_name)
+    return {Code::not_acceptable,
+        what + ", the offer has " + offered_names (formats)};
+  what += "/" + std::to_string (stream.clock_rate);
+  if (stream.encoding_name == "OPUS")
+    what += "/2";
+  if (stream.encoding_name == "H264")
+    what += " in packetization-mode=1";
   return {Code::not_acceptable,
-      "the stream is " + stream.encoding_name + ", the offer has "
-          + offered_names (formats)};
+      what + ", and none of the offered " + stream.encoding_name
+          + " formats fits it"};
 }
 
 } // namespace

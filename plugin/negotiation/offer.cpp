@@ -78,6 +78,8 @@ is_media_line (std::string_view value)
   return true;
 }
 
+// Messages name lines by number: their text may be an ICE password.
+//
 // GStreamer's parser takes nearly anything: it cuts at NUL, skips what it does
 // not understand and reads numbers with atoi(). So the lines are checked first.
 Result<std::size_t>
@@ -112,7 +114,7 @@ check_text (std::string_view text)
         return malformed (number, "a control character");
     }
     if (line.size () < 2 || line[0] < 'a' || line[0] > 'z' || line[1] != '=')
-      return malformed (number, quote (line) + " is not a line of SDP");
+      return malformed (number, "not a line of SDP");
     std::string_view value = line.substr (2);
     if (number == 1 && (line[0] != 'v' || trim (value) != "0"))
       return malformed (number, "not v=0");
@@ -150,7 +152,7 @@ check_text (std::string_view text)
         break;
       case 'a': {
         if (!is_token (take_until (value, ':')))
-          return malformed (number, quote (line) + " is not an attribute");
+          return malformed (number, "not an attribute");
         break;
       }
       default:
