@@ -30,20 +30,44 @@ not_found (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
 } // namespace
 
 App::App (Config config)
-    : config_ (std::move (config)), manager_ (manager_settings (config_))
+    : config_ (std::move (config)), server_ (whep::new_http_server ()),
+      manager_ (manager_settings (config_)),
+      webrtc_ (config_, webrtc_environment ())
 {
-  // Raw paths: an escaped slash is part of a process's id.
-  server_ = Ref<SoupServer>::adopt (soup_server_new ("server-header",
-      PACKAGE "/" VERSION, "raw-paths", TRUE, nullptr));
   soup_server_add_handler (server_.get (), "/", not_found, nullptr, nullptr);
   ApiInfo info{config_.id.empty () ? make_short_id () : config_.id,
       config_.name, config_.api_read_only};
   api_ =
       std::make_unique<ApiServer> (server_.get (), manager_, std::move (info));
+  whep::ServerOptions options;
+  options.prefixes = {"/api/v3/whep", "/whep"};
+  options.named_streams = true;
+  whep_ = std::make_unique<whep::Server> (server_.get (), webrtc_, options);
+  manager_.set_hooks (&webrtc_);
+}
+
+WebrtcSubsystem::Environment
+App::webrtc_environment ()
+{
+  WebrtcSubsystem::Environment environment;
+  environment.process = [this] (const std::string &id) {
+    const Task *task = manager_.find (id);
+    return task ? &task->config () : nullptr;
+  };
+  environment.viewer_removed = [this] (const std::string &id,
+                                   const std::string &viewer) {
+    if (whep_)
+      whep_->viewer_removed (id, viewer);
+  };
+  environment.note = [this] (const std::string &id, const std::string &text) {
+    manager_.note (id, text);
+  };
+  return environment;
 }
 
 App::~App ()
 {
+  manager_.set_hooks (nullptr);
   soup_server_disconnect (server_.get ());
 }
 

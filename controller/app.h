@@ -4,6 +4,8 @@
 #include "controller/config.h"
 #include "controller/http/api-server.h"
 #include "controller/process/process-manager.h"
+#include "controller/webrtc-subsystem.h"
+#include "plugin/whep/server.h"
 
 #include <libsoup/soup.h>
 
@@ -33,11 +35,14 @@ public:
 
 private:
   Result<void> listen ();
+  WebrtcSubsystem::Environment webrtc_environment ();
 
   const Config config_;
   Ref<SoupServer> server_;
   ProcessManager manager_;
+  WebrtcSubsystem webrtc_;
   std::unique_ptr<ApiServer> api_;
+  std::unique_ptr<whep::Server> whep_;
 };
 
 } // namespace restream

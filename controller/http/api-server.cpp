@@ -2,6 +2,7 @@
 #include "controller/http/api-server.h"
 
 #include "controller/http/process-json.h"
+#include "plugin/whep/body-guard.h"
 
 #include <cstring>
 #include <set>
@@ -16,17 +17,15 @@ constexpr const char *kApiVersion = "16.16.0";
 const ApiError kNotFound{404, "Not Found", ""};
 const ApiError kUnknownProcess{404, "Unknown process ID", ""};
 
-// A body over the limit is answered when its length is known to be too much, and
-// not kept in memory.
+// A body over the limit is answered in the API's own words; the guard sees to it
+// that it is not kept in memory and does not come for ever.
 void
 limit_body (SoupServer *, SoupServerMessage *message, const char *,
     GHashTable *, gpointer)
 {
   auto refuse = +[] (SoupServerMessage *m) {
-    soup_message_body_set_accumulate (soup_server_message_get_request_body (m),
-        FALSE);
-    soup_message_body_truncate (soup_server_message_get_request_body (m));
-    Reply (m).error ({413, "Request Entity Too Large", ""});
+    if (soup_server_message_get_status (m) == 0)
+      Reply (m).error ({413, "Request Entity Too Large", ""});
   };
   SoupMessageHeaders *headers =
       soup_server_message_get_request_headers (message);
@@ -35,18 +34,17 @@ limit_body (SoupServer *, SoupServerMessage *message, const char *,
     if (soup_message_headers_get_content_length (headers)
         > goffset (kMaxApiBodyBytes))
       refuse (message);
-    return;
+  } else {
+    // Chunked: counted as it comes.
+    auto on_chunk = [] (SoupServerMessage *m, GBytes *, gpointer data) {
+      if (soup_server_message_get_request_body (m)->length
+          > goffset (kMaxApiBodyBytes))
+        reinterpret_cast<void (*) (SoupServerMessage *)> (data) (m);
+    };
+    g_signal_connect (message, "got-chunk", G_CALLBACK (+on_chunk),
+        reinterpret_cast<gpointer> (refuse));
   }
-  // Chunked: counted as it comes.
-  auto on_chunk = +[] (SoupServerMessage *m, GBytes *, gpointer) {
-    SoupMessageBody *body = soup_server_message_get_request_body (m);
-    if (body->length > goffset (kMaxApiBodyBytes)
-        && soup_message_body_get_accumulate (body)) {
-      soup_message_body_set_accumulate (body, FALSE);
-      soup_message_body_truncate (body);
-    }
-  };
-  g_signal_connect (message, "got-chunk", G_CALLBACK (on_chunk), nullptr);
+  whep::guard_body (message, kMaxApiBodyBytes);
 }
 
 Result<Ref<JsonNode>>

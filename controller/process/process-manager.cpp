@@ -38,6 +38,13 @@ ProcessManager::find (const std::string &id) const
 }
 
 void
+ProcessManager::note (const std::string &id, const std::string &text)
+{
+  if (auto task = lookup (id))
+    task->process ().note (text);
+}
+
+void
 ProcessManager::changed ()
 {
   if (on_change_)
@@ -188,7 +195,7 @@ ProcessManager::remove (const std::string &id, Done done)
     // Another removal may have been first, and a start in between is overruled.
     auto stopped = weak.lock ();
     if (stopped && lookup (id) == stopped) {
-      (void) stopped->stop (nullptr);
+      stopped->stop (nullptr);
       tasks_.erase (id);
       log_event (G_LOG_LEVEL_INFO, id, "deleted");
       changed ();

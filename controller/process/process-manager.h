@@ -59,6 +59,9 @@ public:
   // Ends all children and hooks; the orders stay as they are. done when all have ended.
   void shut_down (std::function<void ()> done);
 
+  // A line of the daemon's own in the process's log.
+  void note (const std::string &id, const std::string &text);
+
   const Task *find (const std::string &id) const;
   const std::map<std::string, std::shared_ptr<Task>> &tasks () const
   {

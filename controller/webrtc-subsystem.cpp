@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "controller/webrtc-subsystem.h"
+
+#include "controller/log.h"
+#include "controller/process/rtp-legs.h"
+
+namespace restream {
+
+namespace {
+
+// How long a viewer should wait before it asks again for a process that does not
+// run yet, or no longer.
+constexpr unsigned kRetryAfterS = 2;
+
+} // namespace
+
+WebrtcSubsystem::WebrtcSubsystem (const Config &config, Environment environment)
+    : config_ (config), environment_ (std::move (environment))
+{
+}
+
+WebrtcSubsystem::~WebrtcSubsystem () = default;
+
+Channel *
+WebrtcSubsystem::find (const std::string &id) const
+{
+  auto it = channels_.find (id);
+  return it == channels_.end () ? nullptr : it->second.get ();
+}
+
+std::size_t
+WebrtcSubsystem::viewer_count () const
+{
+  std::size_t count = 0;
+  for (const auto &[id, channel] : channels_)
+    count += channel->viewer_count ();
+  return count;
+}
+
+ChannelOptions
+WebrtcSubsystem::channel_options (const WebrtcOptions &options) const
+{
+  ChannelOptions channel;
+  if (options.has_video ())
+    channel.video_pt = options.video_pt ? options.video_pt : kDefaultVideoPt;
+  if (options.has_audio ())
+    channel.audio_pt = options.audio_pt ? options.audio_pt : kDefaultAudioPt;
+  channel.transport = config_.webrtc_transport;
+  channel.max_viewers = unsigned (config_.webrtc_max_viewers_per_process);
+  channel.announced_addresses = config_.webrtc_announced_addresses;
+  channel.interfaces = config_.webrtc_interfaces;
+  channel.min_port = unsigned (config_.webrtc_min_port);
+  channel.max_port = unsigned (config_.webrtc_max_port);
+  return channel;
+}
+
+Result<std::vector<std::string>>
+WebrtcSubsystem::on_process_start (const std::string &id,
+    const ProcessConfig &config)
+{
+  if (!config.webrtc.enabled || !config_.webrtc_enable)
+    return std::vector<std::string> ();
+  if (find (id))
+    return Error{Code::conflict, "webrtc: the process has a stream already"};
+  Channel::Observer observer;
+  observer.viewer_removed = [this, id] (const std::string &viewer) {
+    environment_.viewer_removed (id, viewer);
+  };
+  observer.failed = [this, id] (const std::string &reason) {
+    environment_.note (id, "webrtc: " + reason);
+  };
+  auto channel = Channel::create (id, channel_options (config.webrtc),
+      std::move (observer));
+  if (!channel)
+    return channel.error ().wrap ("webrtc");
+  auto legs = rtp_leg_arguments (config.webrtc, (*channel)->port ());
+  log_event (G_LOG_LEVEL_INFO, id,
+      "stream on ports " + std::to_string ((*channel)->port ()) + " and "
+          + std::to_string ((*channel)->port () + 1));
+  channels_[id] = *std::move (channel);
+  return legs;
+}
+
+void
+WebrtcSubsystem::before_process_stop (const std::string &id)
+{
+  if (Channel *channel = find (id))
+    channel->refuse_viewers ();
+}
+
+void
+WebrtcSubsystem::on_process_stop (const std::string &id,
+    std::function<void ()> done)
+{
+  auto it = channels_.find (id);
+  if (it == channels_.end ())
+    return done ();
+  std::shared_ptr<Channel> channel = it->second;
+  // The channel stays in the map until its ports are free: a start before that is
+  // refused. Kept by the callback only as far as the map keeps it.
+  channel->close (unsigned (config_.webrtc_drain_timeout_ms),
+      [this, id, weak = std::weak_ptr (channel), done = std::move (done)] {
+        auto closed = weak.lock ();
+        auto now = channels_.find (id);
+        if (now != channels_.end () && now->second == closed)
+          channels_.erase (now);
+        log_event (G_LOG_LEVEL_INFO, id, "stream closed");
+        done ();
+      });
+}
+
+Result<void>
+WebrtcSubsystem::check_stream (const std::string &stream)
+{
+  const ProcessConfig *process = environment_.process (stream);
+  if (!process)
+    return Error{Code::not_found, "no such process"};
+  if (!process->webrtc.enabled || !config_.webrtc_enable)
+    return Error{Code::not_found, "WebRTC is not enabled for this process"};
+  Channel *channel = find (stream);
+  if (!channel)
+    return Error{Code::conflict, "the process is not running", kRetryAfterS};
+  if (!channel->is_open ())
+    return Error{Code::conflict, "the process is stopping", kRetryAfterS};
+  if (channel->failed ())
+    return Error{Code::unavailable, "the stream has failed", kRetryAfterS};
+  return {};
+}
+
+void
+WebrtcSubsystem::add_viewer (whep::OfferRequest request,
+    whep::AnswerCallback callback)
+{
+  // Asked again: the body took its time to come.
+  if (auto ok = check_stream (request.stream); !ok)
+    return callback (ok.error ());
+  if (config_.webrtc_max_viewers != 0
+      && viewer_count () >= config_.webrtc_max_viewers)
+    return callback (Error{Code::unavailable, "too many viewers", 10});
+  find (request.stream)
+      ->add_viewer (request.offer, request.loopback,
+          [callback = std::move (callback)] (Result<ChannelViewer> viewer) {
+            if (viewer)
+              callback (whep::Answer{viewer->id, viewer->answer});
+            else
+              callback (viewer.error ());
+          });
+}
+
+void
+WebrtcSubsystem::remove_viewer (const std::string &stream,
+    const std::string &viewer_id)
+{
+  if (Channel *channel = find (stream))
+    channel->remove_viewer (viewer_id);
+}
+
+} // namespace restream
