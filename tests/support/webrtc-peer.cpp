@@ -3,6 +3,8 @@
 
 #include <gst/sdp/sdp.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
 
 namespace restream {
@@ -16,6 +18,7 @@ namespace restream::test {
 namespace {
 
 constexpr guint kGatheringTimeoutMs = 20000;
+constexpr auto kPendingTimeout = std::chrono::seconds (10);
 
 const char *const kVideoCaps =
     "application/x-rtp, media=(string)video, encoding-name=(string)H264, "
@@ -26,52 +29,6 @@ const char *const kAudioCaps =
     "application/x-rtp, media=(string)audio, encoding-name=(string)OPUS, "
     "payload=(int)97, "
     "clock-rate=(int)48000, encoding-params=(string)2";
-
-// A promise that posts its reply's outcome to the peer.
-using Reply = std::function<void (WebrtcPeer &, Result<Owned<GstStructure>>)>;
-struct PendingReply
-{
-  Ref<GMainContext> context;
-  std::weak_ptr<WebrtcPeer> peer;
-  Reply reply;
-};
-
-GstPromise *
-promise_to (GMainContext *context, std::weak_ptr<WebrtcPeer> peer, Reply reply)
-{
-  auto *pending = new PendingReply{Ref<GMainContext>::retain (context),
-      std::move (peer), std::move (reply)};
-  return gst_promise_new_with_change_func (
-      +[] (GstPromise *promise, gpointer data) {
-        auto *p = static_cast<PendingReply *> (data);
-        const GstStructure *s =
-            gst_promise_wait (promise) == GST_PROMISE_RESULT_REPLIED
-            ? gst_promise_get_reply (promise)
-            : nullptr;
-        std::string problem;
-        if (s && gst_structure_has_field (s, "error")) {
-          Owned<GError> error;
-          gst_structure_get (s, "error", G_TYPE_ERROR,
-              static_cast<GError **> (out (error)), nullptr);
-          problem = error ? error->message : "unknown error";
-        } else if (gst_promise_wait (promise) != GST_PROMISE_RESULT_REPLIED) {
-          problem = "no reply";
-        }
-        // A std::function wants what can be copied.
-        auto copy = std::make_shared<Owned<GstStructure>> (
-            s ? gst_structure_copy (s) : nullptr);
-        post (p->context.get (), p->peer,
-            [reply = p->reply, problem, copy] (WebrtcPeer &target) {
-              if (problem.empty ())
-                reply (target, std::move (*copy));
-              else
-                reply (target, Error{Code::internal, problem});
-            });
-        gst_promise_unref (promise);
-      },
-      pending,
-      +[] (gpointer data) { delete static_cast<PendingReply *> (data); });
-}
 
 Result<Owned<GstSDPMessage>>
 parse_sdp (const std::string &text)
@@ -84,10 +41,70 @@ parse_sdp (const std::string &text)
 
 } // namespace
 
+struct WebrtcPeer::Pending
+{
+  std::mutex mutex;
+  std::condition_variable none;
+  int count = 0;
+};
+
+GstPromise *
+WebrtcPeer::promise_to (Reply reply)
+{
+  struct Call
+  {
+    Ref<GMainContext> context;
+    std::weak_ptr<WebrtcPeer> peer;
+    std::shared_ptr<Pending> pending;
+    Reply reply;
+  };
+  {
+    std::lock_guard lock (pending_->mutex);
+    pending_->count++;
+  }
+  auto *call =
+      new Call{context_, weak_from_this (), pending_, std::move (reply)};
+  return gst_promise_new_with_change_func (
+      +[] (GstPromise *promise, gpointer data) {
+        auto *c = static_cast<Call *> (data);
+        const bool replied =
+            gst_promise_wait (promise) == GST_PROMISE_RESULT_REPLIED;
+        const GstStructure *s =
+            replied ? gst_promise_get_reply (promise) : nullptr;
+        std::string problem = replied ? "" : "no reply";
+        if (s && gst_structure_has_field (s, "error")) {
+          Owned<GError> error;
+          gst_structure_get (s, "error", G_TYPE_ERROR,
+              static_cast<GError **> (out (error)), nullptr);
+          problem = error ? error->message : "unknown error";
+        }
+        // A std::function wants what can be copied.
+        auto copy = std::make_shared<Owned<GstStructure>> (
+            s ? gst_structure_copy (s) : nullptr);
+        post (c->context.get (), c->peer,
+            [reply = c->reply, problem, copy] (WebrtcPeer &target) {
+              if (target.stopped_)
+                return;
+              if (problem.empty ())
+                reply (target, std::move (*copy));
+              else
+                reply (target, Error{Code::internal, problem});
+            });
+        {
+          std::lock_guard lock (c->pending->mutex);
+          c->pending->count--;
+          c->pending->none.notify_all ();
+        }
+        gst_promise_unref (promise);
+      },
+      call, +[] (gpointer data) { delete static_cast<Call *> (data); });
+}
+
 WebrtcPeer::WebrtcPeer (GMainContext *context, PeerOptions options,
     PeerEvents events)
     : context_ (Ref<GMainContext>::retain (context)),
-      options_ (std::move (options)), events_ (std::move (events))
+      options_ (std::move (options)), events_ (std::move (events)),
+      pending_ (std::make_shared<Pending> ())
 {
   media_of_pt_.fill (-1);
 }
@@ -226,29 +243,24 @@ WebrtcPeer::create_offer (std::function<void (Result<std::string>)> callback)
     return false;
   });
   g_signal_emit_by_name (webrtc_.get (), "create-offer", nullptr,
-      promise_to (context_.get (), weak_from_this (),
-          [] (WebrtcPeer &peer, Result<Owned<GstStructure>> reply) {
-            if (peer.stopped_)
-              return;
-            if (!reply)
-              return peer.finish_offer (reply.error ().wrap ("create-offer"));
-            Owned<GstWebRTCSessionDescription> offer;
-            gst_structure_get (reply->get (), "offer",
-                GST_TYPE_WEBRTC_SESSION_DESCRIPTION,
-                static_cast<GstWebRTCSessionDescription **> (out (offer)),
-                nullptr);
-            if (!offer)
-              return peer.finish_offer (
-                  Error{Code::internal, "create-offer: no offer"});
-            g_signal_emit_by_name (peer.webrtc_.get (), "set-local-description",
-                offer.get (),
-                promise_to (peer.context_.get (), peer.weak_from_this (),
-                    [] (WebrtcPeer &p, Result<Owned<GstStructure>> set) {
-                      if (!set)
-                        p.finish_offer (
-                            set.error ().wrap ("set-local-description"));
-                    }));
-          }));
+      promise_to ([] (WebrtcPeer &peer, Result<Owned<GstStructure>> reply) {
+        if (!reply)
+          return peer.finish_offer (reply.error ().wrap ("create-offer"));
+        Owned<GstWebRTCSessionDescription> offer;
+        gst_structure_get (reply->get (), "offer",
+            GST_TYPE_WEBRTC_SESSION_DESCRIPTION,
+            static_cast<GstWebRTCSessionDescription **> (out (offer)), nullptr);
+        if (!offer)
+          return peer.finish_offer (
+              Error{Code::internal, "create-offer: no offer"});
+        g_signal_emit_by_name (peer.webrtc_.get (), "set-local-description",
+            offer.get (),
+            peer.promise_to ([] (WebrtcPeer &p,
+                                 Result<Owned<GstStructure>> set) {
+              if (!set)
+                p.finish_offer (set.error ().wrap ("set-local-description"));
+            }));
+      }));
 }
 
 void
@@ -311,32 +323,28 @@ WebrtcPeer::set_answer (const std::string &text,
           sdp->release ()));
   g_signal_emit_by_name (webrtc_.get (), "set-remote-description",
       answer.get (),
-      promise_to (context_.get (), weak_from_this (),
-          [callback] (WebrtcPeer &peer, Result<Owned<GstStructure>> reply) {
-            if (peer.stopped_)
-              return;
-            if (!reply)
-              return callback (reply.error ().wrap ("set-remote-description"));
-            Ref<GstWebRTCRTPTransceiver> transceiver;
-            g_signal_emit_by_name (peer.webrtc_.get (), "get-transceiver", 0,
-                transceiver.out ());
-            Ref<GstWebRTCRTPReceiver> receiver;
-            g_object_get (transceiver.get (), "receiver", receiver.out (),
-                nullptr);
-            g_object_get (receiver.get (), "transport", peer.dtls_.out (),
-                nullptr);
-            if (!peer.dtls_)
-              return callback (Error{Code::internal, "no DTLS transport"});
-            peer.conns_.emplace_back (peer.dtls_.get (), "notify::state",
-                G_CALLBACK (+[] (GObject *, GParamSpec *, WebrtcPeer *self) {
-                  const gint64 now = g_get_monotonic_time ();
-                  post (self->context_.get (), self->weak_from_this (),
-                      [now] (WebrtcPeer &p) { p.dtls_changed (now); });
-                }),
-                &peer);
-            callback ({});
-            peer.dtls_changed (g_get_monotonic_time ());
-          }));
+      promise_to ([callback] (WebrtcPeer &peer,
+                      Result<Owned<GstStructure>> reply) {
+        if (!reply)
+          return callback (reply.error ().wrap ("set-remote-description"));
+        Ref<GstWebRTCRTPTransceiver> transceiver;
+        g_signal_emit_by_name (peer.webrtc_.get (), "get-transceiver", 0,
+            transceiver.out ());
+        Ref<GstWebRTCRTPReceiver> receiver;
+        g_object_get (transceiver.get (), "receiver", receiver.out (), nullptr);
+        g_object_get (receiver.get (), "transport", peer.dtls_.out (), nullptr);
+        if (!peer.dtls_)
+          return callback (Error{Code::internal, "no DTLS transport"});
+        peer.conns_.emplace_back (peer.dtls_.get (), "notify::state",
+            G_CALLBACK (+[] (GObject *, GParamSpec *, WebrtcPeer *self) {
+              const gint64 now = g_get_monotonic_time ();
+              post (self->context_.get (), self->weak_from_this (),
+                  [now] (WebrtcPeer &p) { p.dtls_changed (now); });
+            }),
+            &peer);
+        callback ({});
+        peer.dtls_changed (g_get_monotonic_time ());
+      }));
 }
 
 void
@@ -479,6 +487,14 @@ WebrtcPeer::stop ()
     return;
   gathering_timeout_.cancel ();
   conns_.clear ();
+  // webrtcbin starts elements of its own while it works on a description; one
+  // that it starts while the pipeline goes to NULL would run for ever.
+  {
+    std::unique_lock lock (pending_->mutex);
+    if (!pending_->none.wait_for (lock, kPendingTimeout,
+            [this] { return pending_->count == 0; }))
+      g_warning ("%s: webrtcbin does not reply", options_.name.c_str ());
+  }
   gst_element_set_state (pipeline_.get (), GST_STATE_NULL);
   auto bus = Ref<GstBus>::adopt (gst_element_get_bus (pipeline_.get ()));
   gst_bus_set_sync_handler (bus.get (), nullptr, nullptr, nullptr);

@@ -91,6 +91,13 @@ private:
   Timer gathering_timeout_;
   bool connected_ = false, closed_ = false, stopped_ = false;
 
+  // Calls of webrtcbin that have not replied yet.
+  struct Pending;
+  using Reply = std::function<void (WebrtcPeer &, Result<Owned<GstStructure>>)>;
+  std::shared_ptr<Pending> pending_;
+  // A promise whose outcome is posted to this peer.
+  GstPromise *promise_to (Reply reply);
+
   mutable std::mutex mutex_; // what the streaming threads share:
   PeerStats stats_;
   std::array<int, 128> media_of_pt_; // from the answer; -1: none
