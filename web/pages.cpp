@@ -91,7 +91,7 @@ std::optional<Page>
 find (Site site, const char *path)
 {
   if (strcmp (path, "/") == 0)
-    return site == Site::player ? fill ("player.html", "", "whep", "Live")
+    return site == Site::player ? fill ("player.html", "", "whep", "rtprestream")
                                 : fill ("list.html", "", "", "rtprestream");
   if (site == Site::daemon && g_str_has_prefix (path, "/play/"))
     return play_page (path + strlen ("/play/"));

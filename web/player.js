@@ -259,7 +259,7 @@ class Player {
         return;
       }
       const again = `Trying again in ${Math.ceil(left / 1000)} s.`;
-      this.show('waiting', failure.message, failure.detail ? `${failure.detail} ${again}` : again);
+      this.show('waiting', failure.message, failure.detail ? `${failure.detail}\n${again}` : again);
       this.after(Math.min(left, 250), tick);
     };
     tick();

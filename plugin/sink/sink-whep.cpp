@@ -6,7 +6,8 @@ namespace restream::sink
 
 SinkWhep::SinkWhep (Ref<SoupServer> soup, ViewerRegistry &registry, std::function<RegistrySettings ()> settings)
     : soup_ (std::move (soup)), registry_ (registry), settings_ (std::move (settings)),
-      server_ (new whep::Server (soup_.get (), *this, whep::ServerOptions {}))
+      server_ (new whep::Server (soup_.get (), *this, whep::ServerOptions {})),
+      pages_ (soup_.get (), web::Site::player)
 {
 }
 
@@ -20,7 +21,7 @@ Result<std::unique_ptr<SinkWhep>>
 SinkWhep::create (const std::string &address, unsigned port, ViewerRegistry &registry,
     std::function<RegistrySettings ()> settings)
 {
-  auto soup = Ref<SoupServer>::adopt (soup_server_new ("server-header", "rtprestream ", nullptr));
+  auto soup = whep::new_http_server ();
   auto socket_address = Ref<GSocketAddress>::adopt (
       g_inet_socket_address_new_from_string (address.c_str (), port));
   if (!socket_address)

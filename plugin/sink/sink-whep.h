@@ -4,6 +4,7 @@
 #include "common/result.h"
 #include "plugin/sink/viewer-registry.h"
 #include "plugin/whep/server.h"
+#include "web/pages.h"
 
 #include <memory>
 
@@ -33,6 +34,7 @@ private:
   ViewerRegistry &registry_;
   std::function<RegistrySettings ()> settings_;
   std::unique_ptr<whep::Server> server_;
+  web::Pages pages_;
 };
 
 } // namespace restream::sink

@@ -461,8 +461,8 @@ Server::Impl::delete_session (SoupServerMessage *msg, const Route &where)
 Ref<SoupServer>
 new_http_server ()
 {
-  auto server =
-      Ref<SoupServer>::adopt (soup_server_new ("raw-paths", TRUE, nullptr));
+  auto server = Ref<SoupServer>::adopt (soup_server_new ("raw-paths", TRUE,
+      "server-header", "rtprestream ", nullptr));
   guard_all_bodies (server.get (), kMaxOtherBodyBytes);
   return server;
 }

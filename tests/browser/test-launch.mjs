@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The experimenter's gst-launch-1.0 line, real FFmpeg, and the page it serves: plays
+// ten seconds, goes on when FFmpeg is started again, tells when the server ends, and
+// plays again when it is back.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { artefact, launch, newPage, until } from './browser.mjs';
+import { Children, freePort, startFFmpeg } from './children.mjs';
+import { play, sample } from './play.mjs';
+
+const children = new Children();
+
+function startServer(rtpPort, whepPort) {
+  // The line of the README, with free ports for its 5004 and 8080.
+  const line = `rtprestreamsrc port=${rtpPort} name=s  rtprestreamsink whep-port=${whepPort} name=k `
+    + 's.video ! k.video   s.audio ! k.audio';
+  return children.start('gst-launch-1.0', ['-v', ...line.split(/\s+/)], { LC_ALL: 'C' });
+}
+
+async function startOnFreePorts() {
+  for (let tries = 5; ; tries--) {
+    const whepPort = await freePort();
+    const server = startServer(0, whepPort);
+    try {
+      const [, port] = await server.says(/port = (\d+)/);
+      await server.says(/Setting pipeline to PLAYING/);
+      return { server, rtpPort: Number(port), whepPort };
+    } catch (error) {
+      if (tries === 0) throw error;
+    }
+  }
+}
+
+const browser = await launch();
+try {
+  const { server, rtpPort, whepPort } = await startOnFreePorts();
+  const url = `http://127.0.0.1:${whepPort}/`;
+  const { page, complaints } = await newPage(browser);
+  const state = () => page.evaluate(() => window.player.state);
+  const message = () => page.textContent('#overlay');
+
+  // Nobody sends yet.
+  await page.goto(url);
+  await until('409', async () => (await message()).includes('The stream has not started yet'));
+
+  let ffmpeg = startFFmpeg(children, rtpPort);
+  await until('the picture by itself', async () => (await state()) === 'playing');
+
+  const result = await play(page, { url, seconds: 10, fps: 30, audio: true, screenshot: artefact('launch.png') });
+  writeFileSync(artefact('launch.json'), JSON.stringify(result, null, 2));
+  console.log(JSON.stringify(result, null, 2));
+  assert.deepEqual(result.wrong, []);
+
+  // FFmpeg crashes and is started again: the same connection goes on.
+  await page.evaluate(() => { window.before = window.player.pc; });
+  await ffmpeg.stop('SIGKILL');
+  await until('the news', async () => (await message()).includes('No picture is coming'));
+  ffmpeg = startFFmpeg(children, rtpPort);
+  await until('the picture again', async () => (await state()) === 'playing');
+  assert.ok(await page.evaluate(() => window.before === window.player.pc));
+  const moving = await sample(page);
+  await until('more pictures', async () => (await sample(page)).framesDecoded > moving.framesDecoded + 30);
+
+  // The server ends; another one takes its place.
+  await server.stop();
+  await until('the end', async () => (await state()) === 'waiting');
+  console.log(`at the server's end the page says: ${(await message()).trim().replace(/\s+/g, ' ')}`);
+  await page.screenshot({ path: artefact('launch-ended.png') });
+  const again = startServer(rtpPort, whepPort);
+  await again.says(/Setting pipeline to PLAYING/);
+  await until('the picture from the new server', async () => (await state()) === 'playing', 60000);
+  await again.stop();
+  await ffmpeg.stop();
+  assert.doesNotMatch(server.output + again.output, /CRITICAL|WARNING|ERROR/);
+  assert.deepEqual(complaints, []);
+} finally {
+  await browser.close();
+  await children.end();
+}
