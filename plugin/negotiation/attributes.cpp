@@ -14,6 +14,7 @@ namespace restream::negotiation {
 namespace {
 
 constexpr std::size_t kMaxParameters = 32; // of one fmtp
+constexpr std::size_t kMaxFeedback = 32; // of one format
 constexpr std::size_t kMaxFingerprints = 8;
 
 Error
@@ -227,12 +228,14 @@ read_formats (const OfferedSection &section)
     } else if (attribute.name == "rtcp-fb") {
       std::string_view payload_type = take_until (value, ' ');
       std::string feedback = normalize_feedback (value);
-      if (payload_type == "*") {
-        for (OfferedFormat &format : formats)
+      auto add = [&] (OfferedFormat &format) {
+        if (format.feedback.size () < kMaxFeedback)
           format.feedback.push_back (feedback);
-      } else if (OfferedFormat *format = find (payload_type)) {
-        format->feedback.push_back (feedback);
-      }
+      };
+      if (payload_type == "*")
+        std::for_each (formats.begin (), formats.end (), add);
+      else if (OfferedFormat *format = find (payload_type))
+        add (*format);
     }
   }
 

@@ -18,6 +18,8 @@ constexpr std::array kProtocols = {"UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF",
     "TCP/DTLS/RTP/SAVP", "RTP/SAVPF", "RTP/SAVP"};
 
 constexpr std::size_t kMaxMid = 32;
+constexpr std::string_view kMidExtension =
+    "urn:ietf:params:rtp-hdrext:sdes:mid";
 
 template <typename C, typename V>
 bool
@@ -246,10 +248,13 @@ Planner::examine (std::size_t index, Media media, const Codec &codec)
   }
   for (HeaderExtension &extension : *extensions) {
     bool known = contains (capabilities_.extensions, extension.uri);
+    // A one-byte header's element has room for 16 octets.
+    bool fits = extension.uri != kMidExtension
+        || (!mids_[index].empty () && mids_[index].size () <= 16);
     bool twice = std::any_of (usable.plan.extensions.begin (),
         usable.plan.extensions.end (),
         [&] (const auto &other) { return other.uri == extension.uri; });
-    if (known && !twice)
+    if (known && fits && !twice)
       usable.plan.extensions.push_back (std::move (extension));
   }
   return usable;

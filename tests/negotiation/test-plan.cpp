@@ -248,6 +248,29 @@ no_more_than_the_transport_can ()
 }
 
 static void
+mid_extension_needs_a_short_mid ()
+{
+  const std::string kMid = "urn:ietf:params:rtp-hdrext:sdes:mid";
+  auto taken = [&] (const std::string &text) {
+    const Plan plan = plan_of (text);
+    const auto &extensions = plan.find (Media::video)->extensions;
+    return std::any_of (extensions.begin (), extensions.end (),
+        [&] (const HeaderExtension &extension) {
+          return extension.uri == kMid;
+        });
+  };
+  std::string offer = offer_named ("odd/video-only.sdp");
+  for (std::size_t size : {16u, 17u}) {
+    std::string mid (size, 'm');
+    std::string text = offer;
+    replace (text, "BUNDLE 0", "BUNDLE " + mid);
+    replace (text, "mid:0", "mid:" + mid);
+    g_assert_cmpint (taken (text), ==, size <= 16);
+  }
+  g_assert_false (taken (offer_named ("odd/no-mid.sdp")));
+}
+
+static void
 transport ()
 {
   Plan chromium = plan_of (offer_named ("offers/chromium.sdp"));
@@ -448,6 +471,7 @@ main (int argc, char **argv)
   g_test_add_func ("/plan/other-codecs", other_codecs);
   g_test_add_func ("/plan/no-more-than-the-transport-can",
       no_more_than_the_transport_can);
+  g_test_add_func ("/plan/mid-extension", mid_extension_needs_a_short_mid);
   g_test_add_func ("/plan/transport", transport);
   g_test_add_func ("/plan/candidates", candidates);
   g_test_add_func ("/plan/setup", setup);

@@ -2,6 +2,7 @@
 // What the canonical offer is for: a real webrtcbin answers it with sendonly
 // sections and our payload types, whatever the viewer's own offer was.
 #include "tests/negotiation/offers.h"
+#include "tests/support/leaks.h"
 
 #include <gst/check/gstcheck.h>
 #include <gst/webrtc/webrtc.h>
@@ -139,6 +140,7 @@ negotiation_webrtcbin_suite (void)
   Suite *suite = suite_create ("negotiation-webrtcbin");
   TCase *tcase = tcase_create ("general");
   suite_add_tcase (suite, tcase);
+  tcase_add_unchecked_fixture (tcase, nullptr, test::excuse_dtls_agent);
   tcase_add_test (tcase, test_canonical_offers_are_answered_sendonly);
   tcase_add_test (tcase, test_high_profile_is_answered_sendonly);
   return suite;
