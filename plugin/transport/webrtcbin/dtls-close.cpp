@@ -12,7 +12,7 @@ namespace
 
 constexpr std::uint8_t kDtlsAlert = 21; // RFC 6347 4.1, ContentType
 
-// Counts the alert records that leave the DTLS encoders.
+// Sees the alert records arrive at the ICE sinks.
 struct AlertWatch
 {
   GMutex mutex;
@@ -29,24 +29,19 @@ struct AlertWatch
     g_cond_clear (&seen);
     g_mutex_clear (&mutex);
   }
-
-  void
-  look (GstBuffer *buffer)
-  {
-    std::uint8_t type = 0;
-    if (gst_buffer_extract (buffer, 0, &type, 1) != 1 || type != kDtlsAlert)
-      return;
-    g_mutex_lock (&mutex);
-    count++;
-    g_cond_signal (&seen);
-    g_mutex_unlock (&mutex);
-  }
 };
 
 GstPadProbeReturn
-on_encoder_output (GstPad *, GstPadProbeInfo *info, gpointer data)
+on_sink_input (GstPad *, GstPadProbeInfo *info, gpointer data)
 {
-  (*static_cast<std::shared_ptr<AlertWatch> *> (data))->look (GST_PAD_PROBE_INFO_BUFFER (info));
+  std::uint8_t type = 0;
+  if (gst_buffer_extract (GST_PAD_PROBE_INFO_BUFFER (info), 0, &type, 1) != 1 || type != kDtlsAlert)
+    return GST_PAD_PROBE_OK;
+  AlertWatch &watch = **static_cast<std::shared_ptr<AlertWatch> *> (data);
+  g_mutex_lock (&watch.mutex);
+  watch.count++;
+  g_cond_signal (&watch.seen);
+  g_mutex_unlock (&watch.mutex);
   return GST_PAD_PROBE_OK;
 }
 
@@ -85,18 +80,21 @@ void
 send_close_notify (GstElement *webrtcbin, unsigned timeout_ms)
 {
   auto watch = std::make_shared<AlertWatch> ();
-  unsigned encoders = 0;
+  std::vector<Ref<GstPad>> sinks;
+  for_each_element (webrtcbin, "nicesink", [&] (GstElement *nicesink) {
+    Ref<GstPad> pad = Ref<GstPad>::adopt (gst_element_get_static_pad (nicesink, "sink"));
+    gst_pad_add_probe (pad.get (), GST_PAD_PROBE_TYPE_BUFFER, on_sink_input, new std::shared_ptr<AlertWatch> (watch),
+        +[] (gpointer data) { delete static_cast<std::shared_ptr<AlertWatch> *> (data); });
+    sinks.push_back (std::move (pad));
+  });
 
+  unsigned encoders = 0;
   for_each_element (webrtcbin, "dtlsenc", [&] (GstElement *encoder) {
-    Ref<GstPad> src = Ref<GstPad>::adopt (gst_element_get_static_pad (encoder, "src"));
     Ref<GstPad> sink = Ref<GstPad>::adopt (gst_element_get_static_pad (encoder, "sink"));
     if (!sink)
       sink = Ref<GstPad>::adopt (gst_element_request_pad_simple (encoder, "sink"));
-    if (!src || !sink)
+    if (!sink)
       return;
-    gst_pad_add_probe (src.get (), GST_PAD_PROBE_TYPE_BUFFER, on_encoder_output,
-        new std::shared_ptr<AlertWatch> (watch),
-        +[] (gpointer data) { delete static_cast<std::shared_ptr<AlertWatch> *> (data); });
     gst_pad_set_active (sink.get (), TRUE);
     // The encoder takes the end of its application data as the order to shut down.
     if (gst_pad_send_event (sink.get (), gst_event_new_eos ()))
@@ -107,7 +105,15 @@ send_close_notify (GstElement *webrtcbin, unsigned timeout_ms)
   g_mutex_lock (&watch->mutex);
   while (watch->count < encoders && g_cond_wait_until (&watch->seen, &watch->mutex, deadline)) {
   }
+  unsigned sent = watch->count;
   g_mutex_unlock (&watch->mutex);
+  if (sent < encoders)
+    GST_WARNING_OBJECT (webrtcbin, "%u of %u close_notify did not leave within %u ms", encoders - sent, encoders, timeout_ms);
+  // The probe runs inside the pad's stream lock: once we have had it, the packet is out.
+  for (const Ref<GstPad> &pad : sinks) {
+    GST_PAD_STREAM_LOCK (pad.get ());
+    GST_PAD_STREAM_UNLOCK (pad.get ());
+  }
 }
 
 } // namespace restream::transport

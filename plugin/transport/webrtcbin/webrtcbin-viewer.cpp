@@ -35,7 +35,7 @@ constexpr unsigned kConnectTimeoutMs = 30000;    // answer to DTLS up
 // 7675) nobody is there.
 constexpr gint64 kSilenceTimeoutUs = 30 * G_USEC_PER_SEC;
 constexpr unsigned kSilenceCheckMs = 2000;
-constexpr unsigned kCloseNotifyTimeoutMs = 200;
+constexpr unsigned kCloseNotifyTimeoutMs = 500;
 
 constexpr std::uint8_t kRtcpBye = 203; // RFC 3550 6.6
 
@@ -259,6 +259,11 @@ WebrtcbinViewer::build ()
           post (owner->context.get (), owner->self,
               [reason = Error::from (error.get ())] (WebrtcbinViewer &self) { self.end (reason); });
         }
+        if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_LATENCY)
+          post (owner->context.get (), owner->self, [] (WebrtcbinViewer &self) {
+            if (self.pipeline_)
+              gst_bin_recalculate_latency (GST_BIN (self.pipeline_.get ()));
+          });
         gst_message_unref (message);
         return GST_BUS_DROP;
       },
@@ -528,6 +533,9 @@ WebrtcbinViewer::go_live ()
     if (Result<void> peer = check_peer (); !peer)
       return end (peer.error ());
     verified_ = true;
+    // Transports that came after the pipeline's start have no latency yet, and
+    // rtpsession makes no sender report without.
+    gst_bin_recalculate_latency (GST_BIN (pipeline_.get ()));
     heard_us_ = g_get_monotonic_time ();
     silence_timer_ = Timer (config_.context.get (), kSilenceCheckMs, [this] {
       if (g_get_monotonic_time () - heard_us_.load (std::memory_order_relaxed) < kSilenceTimeoutUs)
