@@ -222,6 +222,8 @@ ProcessConfig::validate () const
 {
   if (id.find_first_not_of (" \t\r\n") == std::string::npos)
     return bad ("an empty ID is not allowed");
+  if (id == "." || id == "..") // no URL path reaches these
+    return bad ("the ID '" + id + "' is not allowed");
   if (id.size () > kMaxIdLength)
     return bad ("the ID is too long");
   TRY (validate_io ("input", input, id));
