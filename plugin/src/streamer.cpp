@@ -259,7 +259,8 @@ Streamer::iterate ()
   if (poll_sockets (live, ready) < 0 || !live || !playing_)
     return;
   const std::lock_guard guard (push_lock_);
-  for (Media m : kAllMedia)
+  // The video's first report, if it comes on the audio's port, ahead of it.
+  for (Media m : {Media::audio, Media::video})
     if (ready[index_of (m)])
       receive (m);
   check_silence ();
