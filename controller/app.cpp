@@ -20,21 +20,14 @@ manager_settings (const Config &config)
   return settings;
 }
 
-void
-not_found (SoupServer *, SoupServerMessage *message, const char *, GHashTable *,
-    gpointer)
-{
-  Reply (message).error ({404, "Not Found", ""});
-}
-
 } // namespace
 
 App::App (Config config)
     : config_ (std::move (config)), server_ (whep::new_http_server ()),
+      pages_ (server_.get (), web::Site::daemon),
       manager_ (manager_settings (config_)),
       webrtc_ (config_, webrtc_environment ())
 {
-  soup_server_add_handler (server_.get (), "/", not_found, nullptr, nullptr);
   ApiInfo info{config_.id.empty () ? make_short_id () : config_.id,
       config_.name, config_.api_read_only};
   api_ =

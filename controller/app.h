@@ -6,6 +6,7 @@
 #include "controller/process/process-manager.h"
 #include "controller/webrtc-subsystem.h"
 #include "plugin/whep/server.h"
+#include "web/pages.h"
 
 #include <libsoup/soup.h>
 
@@ -39,6 +40,7 @@ private:
 
   const Config config_;
   Ref<SoupServer> server_;
+  web::Pages pages_; // and all that nobody else answers
   ProcessManager manager_;
   WebrtcSubsystem webrtc_;
   std::unique_ptr<ApiServer> api_;

@@ -7,6 +7,8 @@
 
 #include <memory>
 
+using namespace std::string_literals;
+
 static std::string
 chunk (std::size_t size)
 {
@@ -149,7 +151,7 @@ odd_requests_do_no_harm ()
       chunked_post () + "ffffffffffffffff\r\nx",
       std::string ("POST /whep HTTP/1.1\r\nHost: x\r\nX: ")
           + std::string (100000, 'x') + "\r\n\r\n",
-      std::string ("POST /wh\0ep HTTP/1.1\r\nHost: x\r\n\r\n", 36),
+      "POST /wh\0ep HTTP/1.1\r\nHost: x\r\n\r\n"s,
       "POST /whep HTTP/1.1\r\nHost: x\r\nContent-Type: "
       "application/sdp\r\nContent-Length: 50\r\n\r\nv",
   };
