@@ -17,7 +17,7 @@ constexpr std::array kProtocols = {"UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF",
     "TCP/DTLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVP",
     "TCP/DTLS/RTP/SAVP", "RTP/SAVPF", "RTP/SAVP"};
 
-constexpr std::size_t kMaxMid = 32;
+constexpr std::size_t kMaxMid = 64;
 constexpr std::string_view kMidExtension =
     "urn:ietf:params:rtp-hdrext:sdes:mid";
 

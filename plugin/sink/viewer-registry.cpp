@@ -18,6 +18,7 @@ constexpr unsigned kRetryAfterS = 2;
 ViewerRegistry::ViewerRegistry (Hub &hub, RegistryObserver &observer, Ref<GMainContext> control)
     : hub_ (hub), observer_ (observer), control_ (std::move (control)), teardown_ (kTeardownThreads)
 {
+  teardown_.run (transport::warm_up_webrtcbin);
 }
 
 ViewerRegistry::~ViewerRegistry ()

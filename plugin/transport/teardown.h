@@ -8,7 +8,7 @@
 namespace restream::transport
 {
 
-// Where pipelines die: stopping one joins its threads, which neither a
+// Threads for what may wait. Above all where pipelines die: stopping one joins its threads, which neither a
 // streaming thread nor the control thread may wait for.
 // Thread: any.
 class Teardown

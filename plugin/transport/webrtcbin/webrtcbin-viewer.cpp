@@ -364,8 +364,7 @@ WebrtcbinViewer::on_offer_set (Error error)
     return;
   if (!error.what.empty ())
     return end (error.wrap ("setting the offer"));
-  for (const std::string &candidate : config_.plan.candidates)
-    g_signal_emit_by_name (webrtcbin_.get (), "add-ice-candidate", 0u, ("candidate:" + candidate).c_str ());
+  GST_DEBUG ("viewer %s: offer set", config_.id.c_str ());
   g_signal_emit_by_name (
       webrtcbin_.get (), "create-answer", nullptr, promise (&WebrtcbinViewer::on_answer_created));
 }
@@ -394,6 +393,7 @@ WebrtcbinViewer::on_answer_set (Error error)
     return;
   if (!error.what.empty ())
     return end (error.wrap ("setting the answer"));
+  GST_DEBUG ("viewer %s: answer set, gathering candidates", config_.id.c_str ());
   answer_set_ = true;
   // Webrtcbin 1.22 sometimes never says that gathering is complete.
   gathering_timer_ = Timer (config_.context.get (), kGatheringTimeoutMs, [this] {
@@ -419,6 +419,7 @@ WebrtcbinViewer::send_answer ()
 {
   if (ended_ || !observer_ || answered_)
     return;
+  GST_DEBUG ("viewer %s: candidates gathered", config_.id.c_str ());
   answered_ = true;
   gathering_timer_.cancel ();
   negotiation_timer_.cancel ();
@@ -533,6 +534,7 @@ WebrtcbinViewer::go_live ()
     if (Result<void> peer = check_peer (); !peer)
       return end (peer.error ());
     verified_ = true;
+    GST_DEBUG ("viewer %s: certificate matches its offer", config_.id.c_str ());
     // Transports that came after the pipeline's start have no latency yet, and
     // rtpsession makes no sender report without.
     gst_bin_recalculate_latency (GST_BIN (pipeline_.get ()));
@@ -582,6 +584,9 @@ WebrtcbinViewer::push (PacketBatch &batch)
 
   if (gst_app_src_get_current_level_time (appsrc) > kMaxQueueTime
       || gst_app_src_get_current_level_bytes (appsrc) > kMaxQueueBytes) {
+    if (feed.joined)
+      GST_INFO ("viewer %s is too slow for the %s: it loses packets until the next keyframe", config_.id.c_str (),
+          name_of (batch.media ()));
     counters.dropped.fetch_add (batch.size (), std::memory_order_relaxed);
     feed.joined = false; // after a hole only a keyframe helps
     return;
@@ -676,6 +681,14 @@ make_webrtcbin_viewer (ViewerConfig config, ViewerObserver &observer, Teardown &
     g_once_init_leave (&once, 1);
   }
   return std::make_shared<WebrtcbinViewer> (std::move (config), observer, teardown);
+}
+
+void
+warm_up_webrtcbin ()
+{
+  // The DTLS elements share the certificate of the first of them.
+  for (const char *factory : { "webrtcbin", "dtlsdec" })
+    Ref<GstElement>::sink (gst_element_factory_make (factory, nullptr)).reset ();
 }
 
 } // namespace restream::transport

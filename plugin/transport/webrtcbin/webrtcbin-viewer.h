@@ -15,4 +15,8 @@ negotiation::TransportCapabilities webrtcbin_capabilities ();
 std::shared_ptr<Viewer> make_webrtcbin_viewer (
     ViewerConfig config, ViewerObserver &observer, Teardown &teardown);
 
+// Does once what would hold the first viewer's answer up: loads the plugins and
+// makes the DTLS certificate, which takes an RSA key. Thread: one that may wait.
+void warm_up_webrtcbin ();
+
 } // namespace restream::transport
