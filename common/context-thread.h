@@ -3,9 +3,7 @@
 
 #include "common/post.h"
 
-
-namespace restream
-{
+namespace restream {
 
 // A thread that runs one GMainContext, as its thread-default, until destroyed.
 // What was posted before the destruction still runs.
@@ -14,7 +12,8 @@ class ContextThread
 public:
   explicit ContextThread (const char *name)
       : context_ (Ref<GMainContext>::adopt (g_main_context_new ())),
-        loop_ (Ref<GMainLoop>::adopt (g_main_loop_new (context_.get (), FALSE))),
+        loop_ (
+            Ref<GMainLoop>::adopt (g_main_loop_new (context_.get (), FALSE))),
         thread_ (g_thread_new (name, &ContextThread::run, this))
   {
   }
@@ -31,8 +30,7 @@ public:
   bool is_current () const { return g_thread_self () == thread_; }
 
 private:
-  static gpointer
-  run (gpointer data)
+  static gpointer run (gpointer data)
   {
     auto *self = static_cast<ContextThread *> (data);
     g_main_context_push_thread_default (self->context_.get ());

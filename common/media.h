@@ -3,14 +3,17 @@
 
 #include <cstddef>
 
-namespace restream
-{
+namespace restream {
 
 // The two media of a stream. Also an index into std::array<…, kMediaCount>.
-enum class Media { video = 0, audio = 1 };
+enum class Media
+{
+  video = 0,
+  audio = 1
+};
 
 inline constexpr std::size_t kMediaCount = 2;
-inline constexpr Media kAllMedia[] = { Media::video, Media::audio };
+inline constexpr Media kAllMedia[] = {Media::video, Media::audio};
 
 constexpr std::size_t
 index_of (Media media)

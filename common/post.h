@@ -7,11 +7,9 @@
 #include <functional>
 #include <memory>
 
-namespace restream
-{
+namespace restream {
 
-namespace detail
-{
+namespace detail {
 inline gboolean
 call_once (gpointer data)
 {
@@ -42,10 +40,12 @@ template <typename T, typename F>
 void
 post (GMainContext *context, std::weak_ptr<T> weak, F f)
 {
-  post (context, std::function<void ()> ([weak = std::move (weak), f = std::move (f)] () mutable {
-    if (std::shared_ptr<T> self = weak.lock ())
-      f (*self);
-  }));
+  post (context,
+      std::function<void ()> (
+          [weak = std::move (weak), f = std::move (f)] () mutable {
+            if (std::shared_ptr<T> self = weak.lock ())
+              f (*self);
+          }));
 }
 
 // A timer of a context that ends with its owner.
@@ -69,8 +69,7 @@ public:
     g_source_attach (source_.get (), context);
   }
   Timer (Timer &&) = default;
-  Timer &
-  operator= (Timer &&other) noexcept
+  Timer &operator= (Timer &&other) noexcept
   {
     if (this != &other) {
       cancel ();
@@ -79,15 +78,13 @@ public:
     return *this;
   }
   ~Timer () { cancel (); }
-  void
-  cancel ()
+  void cancel ()
   {
     if (source_)
       g_source_destroy (source_.get ());
     source_.reset ();
   }
-  bool
-  active () const
+  bool active () const
   {
     return source_ && !g_source_is_destroyed (source_.get ());
   }

@@ -9,8 +9,7 @@
 #include <memory>
 #include <utility>
 
-namespace restream
-{
+namespace restream {
 
 // How to count a T. GObjects by default; one RESTREAM_REF_TRAITS line for each
 // GstMiniObject and boxed type.
@@ -21,12 +20,12 @@ template <typename T> struct RefTraits
   static bool adoptable (T *p) { return !g_object_is_floating (p); }
 };
 
-#define RESTREAM_REF_TRAITS(Type, ref_function, unref_function)                \
-  template <> struct RefTraits<Type>                                           \
-  {                                                                            \
-    static void ref (Type *p) { ref_function (p); }                            \
-    static void unref (Type *p) { unref_function (p); }                        \
-    static bool adoptable (Type *) { return true; }                            \
+#define RESTREAM_REF_TRAITS(Type, ref_function, unref_function) \
+  template <> struct RefTraits<Type>                            \
+  {                                                             \
+    static void ref (Type *p) { ref_function (p); }             \
+    static void unref (Type *p) { unref_function (p); }         \
+    static bool adoptable (Type *) { return true; }             \
   }
 
 RESTREAM_REF_TRAITS (GstBuffer, gst_buffer_ref, gst_buffer_unref);
@@ -56,8 +55,7 @@ public:
       RefTraits<T>::ref (p_);
   }
   Ref (Ref &&other) noexcept : p_ (std::exchange (other.p_, nullptr)) {}
-  Ref &
-  operator= (Ref other) noexcept
+  Ref &operator= (Ref other) noexcept
   {
     std::swap (p_, other.p_);
     return *this;
@@ -69,8 +67,7 @@ public:
   }
 
   // transfer full: takes over the caller's reference.
-  [[nodiscard]] static Ref
-  adopt (T *p)
+  [[nodiscard]] static Ref adopt (T *p)
   {
     g_assert (!p || RefTraits<T>::adoptable (p));
     Ref r;
@@ -78,8 +75,7 @@ public:
     return r;
   }
   // transfer none: adds a reference.
-  [[nodiscard]] static Ref
-  retain (T *p)
+  [[nodiscard]] static Ref retain (T *p)
   {
     if (p)
       RefTraits<T>::ref (p);
@@ -88,8 +84,7 @@ public:
     return r;
   }
   // transfer floating: sinks the floating reference of a new GInitiallyUnowned.
-  [[nodiscard]] static Ref
-  sink (T *p)
+  [[nodiscard]] static Ref sink (T *p)
   {
     if (p)
       g_object_ref_sink (p);
@@ -106,8 +101,7 @@ public:
   // Hands the reference to the caller (for transfer full parameters).
   [[nodiscard]] T *release () { return std::exchange (p_, nullptr); }
   // For C out-parameters that are transfer full; drops what was held.
-  [[nodiscard]] T **
-  out ()
+  [[nodiscard]] T **out ()
   {
     reset ();
     return &p_;
@@ -119,10 +113,10 @@ private:
 
 template <typename T> struct Free;
 
-#define RESTREAM_FREE(Type, free_function)                                     \
-  template <> struct Free<Type>                                                \
-  {                                                                            \
-    void operator() (Type *p) const { free_function (p); }                     \
+#define RESTREAM_FREE(Type, free_function)                 \
+  template <> struct Free<Type>                            \
+  {                                                        \
+    void operator() (Type *p) const { free_function (p); } \
   }
 
 RESTREAM_FREE (char, g_free);

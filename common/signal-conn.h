@@ -3,8 +3,7 @@
 
 #include "common/ref.h"
 
-namespace restream
-{
+namespace restream {
 
 // A signal connection that ends with its owner. Holds a reference to the
 // emitter, so that it may be dropped at any time.
@@ -13,7 +12,8 @@ class SignalConn
 public:
   SignalConn () = default;
   // callback: a capture-less function whose last parameter is data.
-  SignalConn (gpointer object, const char *signal, GCallback callback, gpointer data)
+  SignalConn (gpointer object, const char *signal, GCallback callback,
+      gpointer data)
       : object_ (Ref<GObject>::retain (G_OBJECT (object))),
         id_ (g_signal_connect (object, signal, callback, data))
   {
@@ -22,8 +22,7 @@ public:
       : object_ (std::move (other.object_)), id_ (std::exchange (other.id_, 0))
   {
   }
-  SignalConn &
-  operator= (SignalConn &&other) noexcept
+  SignalConn &operator= (SignalConn &&other) noexcept
   {
     if (this != &other) {
       disconnect ();
@@ -34,8 +33,7 @@ public:
   }
   ~SignalConn () { disconnect (); }
 
-  void
-  disconnect ()
+  void disconnect ()
   {
     if (id_)
       g_signal_handler_disconnect (object_.get (), id_);

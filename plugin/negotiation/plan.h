@@ -14,8 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace restream::negotiation
-{
+namespace restream::negotiation {
 
 // Bounds on what a viewer may send; over them the offer is refused.
 inline constexpr std::size_t kMaxOfferBytes = 128 * 1024;
@@ -32,7 +31,8 @@ struct Codec
   std::string encoding_name; // RTP encoding name in upper case: "H264", "OPUS"
   std::uint32_t clock_rate = 0; // Hz
   unsigned channels = 0; // 0 = not said
-  FormatParameters parameters; // of H264: profile-level-id, packetization-mode, sprop-parameter-sets when known
+  FormatParameters
+      parameters; // of H264: profile-level-id, packetization-mode, sprop-parameter-sets when known
 };
 
 struct StreamDescription
@@ -44,9 +44,10 @@ struct StreamDescription
 // What a transport can do beyond sending RTP. The plan accepts no more than that.
 struct TransportCapabilities
 {
-  bool rtx = false;                       // RFC 4588
-  std::vector<std::string> feedback;      // "nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"
-  std::vector<std::string> extensions;    // RTP header extension URIs
+  bool rtx = false; // RFC 4588
+  std::vector<std::string>
+      feedback; // "nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"
+  std::vector<std::string> extensions; // RTP header extension URIs
 };
 
 struct Fingerprint // RFC 8122
@@ -55,7 +56,12 @@ struct Fingerprint // RFC 8122
   std::vector<std::uint8_t> digest;
 };
 
-enum class Setup { actpass = 1, active, passive }; // RFC 4145 / 8842
+enum class Setup
+{
+  actpass = 1,
+  active,
+  passive
+}; // RFC 4145 / 8842
 
 struct IceParameters
 {
@@ -76,7 +82,8 @@ struct HeaderExtension // RFC 8285
 struct MediaPlan
 {
   Media media = Media::video;
-  Codec codec; // as it is to stand in the answer (parameters are the answer's fmtp)
+  Codec
+      codec; // as it is to stand in the answer (parameters are the answer's fmtp)
   std::uint8_t payload_type = 0;
   std::optional<std::uint8_t> rtx_payload_type;
   std::vector<std::string> feedback;
@@ -86,9 +93,9 @@ struct MediaPlan
 // One m-section of the offer, in its order. The answer has each of them.
 struct Section
 {
-  std::string media;    // "video", "audio", "application", …
+  std::string media; // "video", "audio", "application", …
   std::string protocol; // as offered
-  std::string formats;  // as offered: what a rejecting m-line repeats
+  std::string formats; // as offered: what a rejecting m-line repeats
   std::string mid;
   std::optional<MediaPlan> accepted; // none = rejected with port 0
 };
@@ -99,9 +106,10 @@ struct Plan
   // The accepted mids in the order of the offer's BUNDLE group; empty when the
   // offer has no such group (then one section at most is accepted).
   std::vector<std::string> bundle;
-  IceParameters ice;                     // the viewer's
-  Setup setup = Setup::actpass;          // the viewer's
-  std::vector<Fingerprint> fingerprints; // the viewer's certificate must match one
+  IceParameters ice; // the viewer's
+  Setup setup = Setup::actpass; // the viewer's
+  std::vector<Fingerprint>
+      fingerprints; // the viewer's certificate must match one
   // The viewer's usable candidates: the attribute's value after "candidate:".
   // IP literals over UDP or TCP only: no mDNS names, component 1.
   std::vector<std::string> candidates;

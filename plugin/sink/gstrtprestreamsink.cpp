@@ -32,11 +32,9 @@
 
 #include "plugin/sink/gstrtprestreamsink.h"
 
-#include "common/context-thread.h"
 #include "plugin/elements.h"
-#include "plugin/sink/local-addresses.h"
-#include "plugin/sink/sink-whep.h"
-#include "plugin/sink/viewer-registry.h"
+#include "plugin/sink/engine.h"
+#include "plugin/sink/sink-properties.h"
 #include "plugin/sink/viewer-stats.h"
 
 GST_DEBUG_CATEGORY_STATIC (rtprestreamsink_debug);
@@ -44,25 +42,6 @@ GST_DEBUG_CATEGORY_STATIC (rtprestreamsink_debug);
 
 using namespace restream;
 using namespace restream::sink;
-
-#define DEFAULT_TRANSPORT GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN
-#define DEFAULT_WHEP_ADDRESS "127.0.0.1"
-#define DEFAULT_DRAIN_TIMEOUT (1 * GST_SECOND)
-
-enum
-{
-  PROP_0,
-  PROP_TRANSPORT,
-  PROP_WHEP_PORT,
-  PROP_WHEP_ADDRESS,
-  PROP_MAX_VIEWERS,
-  PROP_INTERFACES,
-  PROP_ANNOUNCED_ADDRESSES,
-  PROP_MIN_PORT,
-  PROP_MAX_PORT,
-  PROP_DRAIN_TIMEOUT,
-  PROP_STATS,
-};
 
 enum
 {
@@ -77,66 +56,42 @@ enum
 
 static guint signals[LAST_SIGNAL];
 
-static GstStaticPadTemplate video_template = GST_STATIC_PAD_TEMPLATE (
-    "video", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS ("application/x-rtp, media = (string) video"));
-static GstStaticPadTemplate audio_template = GST_STATIC_PAD_TEMPLATE (
-    "audio", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS ("application/x-rtp, media = (string) audio"));
+static GstStaticPadTemplate video_template =
+    GST_STATIC_PAD_TEMPLATE ("video", GST_PAD_SINK, GST_PAD_ALWAYS,
+        GST_STATIC_CAPS ("application/x-rtp, media = (string) video"));
+static GstStaticPadTemplate audio_template =
+    GST_STATIC_PAD_TEMPLATE ("audio", GST_PAD_SINK, GST_PAD_ALWAYS,
+        GST_STATIC_CAPS ("application/x-rtp, media = (string) audio"));
 
-namespace
-{
+namespace {
 
-// What the application set. Protected by the object lock.
-struct Settings
-{
-  int transport = DEFAULT_TRANSPORT;
-  unsigned whep_port = 0;
-  std::string whep_address = DEFAULT_WHEP_ADDRESS;
-  GstClockTime drain_timeout = DEFAULT_DRAIN_TIMEOUT;
-  RegistrySettings registry;
-  // As given; registry has the lists.
-  std::string interfaces;
-  std::string announced_addresses;
-};
-
-// The running part: from NULL→READY to READY→NULL.
-class Engine final : private RegistryObserver
+class SignalEmitter final : public RegistryObserver
 {
 public:
-  explicit Engine (GstRtpRestreamSink *element);
-  ~Engine ();
-  Engine (const Engine &) = delete;
-  Engine &operator= (const Engine &) = delete;
-
-  Hub &hub () { return hub_; }
-  ViewerRegistry &registry () { return registry_; }
-  bool on_control_thread () const { return control_.is_current (); }
-  // Runs f on the control thread and waits for it.
-  void run (std::function<void ()> f);
-  void post (std::function<void ()> f) { restream::post (control_.context (), std::move (f)); }
-  Result<void> serve (const std::string &address, unsigned port);
+  explicit SignalEmitter (GstRtpRestreamSink *element) : element_ (element) {}
+  void viewer_added (const std::string &id) override;
+  void viewer_state_changed (const std::string &id,
+      transport::ViewerState state) override;
+  void viewer_removed (const std::string &id,
+      const std::string &reason) override;
 
 private:
-  void viewer_added (const std::string &id) override;
-  void viewer_state_changed (const std::string &id, transport::ViewerState state) override;
-  void viewer_removed (const std::string &id, const std::string &reason) override;
-
   GstRtpRestreamSink *element_;
-  Hub hub_;
-  ContextThread control_; // after what its posts may touch is made, before it goes
-  ViewerRegistry registry_;
-  std::unique_ptr<SinkWhep> whep_; // control
 };
 
 struct Input
 {
   GstPad *pad = nullptr; // the element's own
-  GstSegment segment;    // stream lock of the pad
-  bool eos = false;      // object lock
+  GstSegment segment; // stream lock of the pad
+  bool eos = false; // object lock
 };
 
 struct Impl
 {
-  Settings settings;
+  explicit Impl (GstRtpRestreamSink *element) : emitter (element) {}
+
+  SinkSettings settings; // object lock
+  SignalEmitter emitter;
   std::array<Input, kMediaCount> inputs;
   // Changed in state changes only, when no pad is active; the lock is for the
   // properties and action signals of other threads.
@@ -152,31 +107,22 @@ struct _GstRtpRestreamSink
 };
 
 #define gst_rtp_restream_sink_parent_class parent_class
-G_DEFINE_FINAL_TYPE_WITH_CODE (GstRtpRestreamSink, gst_rtp_restream_sink, GST_TYPE_ELEMENT,
-    GST_DEBUG_CATEGORY_INIT (rtprestreamsink_debug, "rtprestreamsink", 0, "RTP to many WebRTC viewers"));
-GST_ELEMENT_REGISTER_DEFINE (rtprestreamsink, "rtprestreamsink", GST_RANK_NONE, GST_TYPE_RTP_RESTREAM_SINK)
+G_DEFINE_FINAL_TYPE_WITH_CODE (GstRtpRestreamSink, gst_rtp_restream_sink,
+    GST_TYPE_ELEMENT,
+    GST_DEBUG_CATEGORY_INIT (rtprestreamsink_debug, "rtprestreamsink", 0,
+        "RTP to many WebRTC viewers"));
+GST_ELEMENT_REGISTER_DEFINE (rtprestreamsink, "rtprestreamsink", GST_RANK_NONE,
+    GST_TYPE_RTP_RESTREAM_SINK)
 
-#define GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT (gst_rtp_restream_sink_transport_get_type ())
-static GType
-gst_rtp_restream_sink_transport_get_type (void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    { GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN, "A webrtcbin pipeline for each viewer", "webrtcbin" },
-    { 0, nullptr, nullptr },
-  };
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstRtpRestreamSinkTransport", values));
-  return type;
-}
-
-namespace
-{
+namespace {
 
 class ObjectLock
 {
 public:
-  explicit ObjectLock (gpointer object) : object_ (object) { GST_OBJECT_LOCK (object_); }
+  explicit ObjectLock (gpointer object) : object_ (object)
+  {
+    GST_OBJECT_LOCK (object_);
+  }
   ~ObjectLock () { GST_OBJECT_UNLOCK (object_); }
   ObjectLock (const ObjectLock &) = delete;
   ObjectLock &operator= (const ObjectLock &) = delete;
@@ -199,95 +145,46 @@ registry_settings_of (GstRtpRestreamSink *self)
   return self->impl->settings.registry;
 }
 
-Engine::Engine (GstRtpRestreamSink *element)
-    : element_ (element), control_ ("rtprestreamsink"),
-      registry_ (hub_, *this, Ref<GMainContext>::retain (control_.context ()))
-{
-}
-
-Engine::~Engine ()
-{
-  run ([this] {
-    registry_.close_all ("the sink was stopped");
-    whep_.reset ();
-  });
-  registry_.wait_torn_down ();
-}
-
+// Thread: the engine's control thread.
 void
-Engine::run (std::function<void ()> f)
-{
-  struct Done
-  {
-    GMutex mutex;
-    GCond cond;
-    bool done = false;
-  } state;
-  g_mutex_init (&state.mutex);
-  g_cond_init (&state.cond);
-  post ([&state, f = std::move (f)] {
-    f ();
-    g_mutex_lock (&state.mutex);
-    state.done = true;
-    g_cond_signal (&state.cond);
-    g_mutex_unlock (&state.mutex);
-  });
-  g_mutex_lock (&state.mutex);
-  while (!state.done)
-    g_cond_wait (&state.cond, &state.mutex);
-  g_mutex_unlock (&state.mutex);
-  g_cond_clear (&state.cond);
-  g_mutex_clear (&state.mutex);
-}
-
-Result<void>
-Engine::serve (const std::string &address, unsigned port)
-{
-  Result<void> served;
-  run ([&] {
-    auto whep = SinkWhep::create (address, port, registry_, [self = element_] { return registry_settings_of (self); });
-    if (whep)
-      whep_ = std::move (*whep);
-    else
-      served = whep.error ();
-  });
-  return served;
-}
-
-void
-Engine::viewer_added (const std::string &id)
+SignalEmitter::viewer_added (const std::string &id)
 {
   GST_INFO_OBJECT (element_, "viewer %s joins", id.c_str ());
   g_signal_emit (element_, signals[SIGNAL_VIEWER_ADDED], 0, id.c_str ());
 }
 
 void
-Engine::viewer_state_changed (const std::string &id, transport::ViewerState state)
+SignalEmitter::viewer_state_changed (const std::string &id,
+    transport::ViewerState state)
 {
-  GST_INFO_OBJECT (element_, "viewer %s is %s", id.c_str (), transport::name_of (state));
-  g_signal_emit (element_, signals[SIGNAL_VIEWER_STATE_CHANGED], 0, id.c_str (), transport::name_of (state));
+  GST_INFO_OBJECT (element_, "viewer %s is %s", id.c_str (),
+      transport::name_of (state));
+  g_signal_emit (element_, signals[SIGNAL_VIEWER_STATE_CHANGED], 0, id.c_str (),
+      transport::name_of (state));
 }
 
 void
-Engine::viewer_removed (const std::string &id, const std::string &reason)
+SignalEmitter::viewer_removed (const std::string &id, const std::string &reason)
 {
-  GST_INFO_OBJECT (element_, "viewer %s is gone: %s", id.c_str (), reason.c_str ());
-  if (whep_)
-    whep_->viewer_removed (id);
-  g_signal_emit (element_, signals[SIGNAL_VIEWER_REMOVED], 0, id.c_str (), reason.c_str ());
+  GST_INFO_OBJECT (element_, "viewer %s is gone: %s", id.c_str (),
+      reason.c_str ());
+  g_signal_emit (element_, signals[SIGNAL_VIEWER_REMOVED], 0, id.c_str (),
+      reason.c_str ());
 }
 
 Media
 media_of (GstRtpRestreamSink *self, GstPad *pad)
 {
-  return self->impl->inputs[index_of (Media::video)].pad == pad ? Media::video : Media::audio;
+  return self->impl->inputs[index_of (Media::video)].pad == pad ? Media::video
+                                                                : Media::audio;
 }
 
 GstStructure *
 error_reply (const Error &error)
 {
-  return gst_structure_new ("rtprestream-error", "status", G_TYPE_UINT, http_status (error.code), "message",
-      G_TYPE_STRING, error.what.c_str (), "retry-after", G_TYPE_UINT, error.retry_after_s, nullptr);
+  return gst_structure_new ("rtprestream-error", "status", G_TYPE_UINT,
+      http_status (error.code), "message", G_TYPE_STRING, error.what.c_str (),
+      "retry-after", G_TYPE_UINT, error.retry_after_s, nullptr);
 }
 
 void
@@ -299,13 +196,13 @@ reply (const Ref<GstPromise> &promise, GstStructure *structure)
     gst_structure_free (structure);
 }
 
-const Error kNotRunning = { Code::conflict, "the sink is not running" };
+const Error kNotRunning = {Code::conflict, "the sink is not running"};
 
 } // namespace
 
 static void
-gst_rtp_restream_sink_add_viewer (
-    GstRtpRestreamSink *self, const gchar *offer, const GstStructure *options, GstPromise *promise)
+gst_rtp_restream_sink_add_viewer (GstRtpRestreamSink *self, const gchar *offer,
+    const GstStructure *options, GstPromise *promise)
 {
   auto kept = Ref<GstPromise>::retain (promise);
   std::shared_ptr<Engine> engine = engine_of (self);
@@ -314,20 +211,25 @@ gst_rtp_restream_sink_add_viewer (
   gboolean loopback = FALSE;
   if (options)
     gst_structure_get_boolean (options, "loopback", &loopback);
-  engine->post ([raw = engine.get (), kept, offer = std::string (offer ? offer : ""), loopback,
-                    settings = registry_settings_of (self)] {
-    raw->registry ().add (offer, loopback, settings, [kept] (Result<AddedViewer> added) {
-      if (added)
-        reply (kept, gst_structure_new ("rtprestream-viewer", "viewer-id", G_TYPE_STRING, added->id.c_str (), "answer",
-                         G_TYPE_STRING, added->answer.c_str (), nullptr));
-      else
-        reply (kept, error_reply (added.error ()));
-    });
-  });
+  engine->post (
+      [raw = engine.get (), kept, offer = std::string (offer ? offer : ""),
+          loopback, settings = registry_settings_of (self)] {
+        raw->registry ().add (offer, loopback, settings,
+            [kept] (Result<AddedViewer> added) {
+              if (added)
+                reply (kept,
+                    gst_structure_new ("rtprestream-viewer", "viewer-id",
+                        G_TYPE_STRING, added->id.c_str (), "answer",
+                        G_TYPE_STRING, added->answer.c_str (), nullptr));
+              else
+                reply (kept, error_reply (added.error ()));
+            });
+      });
 }
 
 static void
-gst_rtp_restream_sink_remove_viewer (GstRtpRestreamSink *self, const gchar *id, GstPromise *promise)
+gst_rtp_restream_sink_remove_viewer (GstRtpRestreamSink *self, const gchar *id,
+    GstPromise *promise)
 {
   auto kept = Ref<GstPromise>::retain (promise);
   std::shared_ptr<Engine> engine = engine_of (self);
@@ -337,25 +239,29 @@ gst_rtp_restream_sink_remove_viewer (GstRtpRestreamSink *self, const gchar *id, 
     if (raw->registry ().remove (id, "removed"))
       reply (kept, gst_structure_new_empty ("rtprestream-removed"));
     else
-      reply (kept, error_reply ({ Code::not_found, "no such viewer" }));
+      reply (kept, error_reply ({Code::not_found, "no such viewer"}));
   });
 }
 
 static void
-gst_rtp_restream_sink_drain (GstRtpRestreamSink *self, guint64 timeout, GstPromise *promise)
+gst_rtp_restream_sink_drain (GstRtpRestreamSink *self, guint64 timeout,
+    GstPromise *promise)
 {
   auto kept = Ref<GstPromise>::retain (promise);
   std::shared_ptr<Engine> engine = engine_of (self);
   if (!engine)
     return reply (kept, gst_structure_new_empty ("rtprestream-drained"));
   engine->post ([raw = engine.get (), kept, timeout] {
-    raw->registry ().drain (static_cast<unsigned> (MIN (timeout / GST_MSECOND, 60000)),
-        [kept] { reply (kept, gst_structure_new_empty ("rtprestream-drained")); });
+    raw->registry ().drain (
+        static_cast<unsigned> (MIN (timeout / GST_MSECOND, 60000)), [kept] {
+          reply (kept, gst_structure_new_empty ("rtprestream-drained"));
+        });
   });
 }
 
 static GstFlowReturn
-gst_rtp_restream_sink_chain_list (GstPad *pad, GstObject *parent, GstBufferList *list)
+gst_rtp_restream_sink_chain_list (GstPad *pad, GstObject *parent,
+    GstBufferList *list)
 {
   auto *self = GST_RTP_RESTREAM_SINK (parent);
   Media media = media_of (self, pad);
@@ -366,8 +272,10 @@ gst_rtp_restream_sink_chain_list (GstPad *pad, GstObject *parent, GstBufferList 
 
   GstClockTime arrival = GST_CLOCK_TIME_NONE;
   GstBuffer *first = gst_buffer_list_get (list, 0);
-  if (input.segment.format == GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID (first))
-    arrival = gst_segment_to_running_time (&input.segment, GST_FORMAT_TIME, GST_BUFFER_PTS (first));
+  if (input.segment.format == GST_FORMAT_TIME
+      && GST_BUFFER_PTS_IS_VALID (first))
+    arrival = gst_segment_to_running_time (&input.segment, GST_FORMAT_TIME,
+        GST_BUFFER_PTS (first));
   if (!GST_CLOCK_TIME_IS_VALID (arrival))
     arrival = gst_element_get_current_running_time (GST_ELEMENT (self));
   if (!GST_CLOCK_TIME_IS_VALID (arrival))
@@ -397,11 +305,13 @@ gst_rtp_restream_sink_end (GstRtpRestreamSink *self, guint32 seqnum)
   std::shared_ptr<Engine> engine = engine_of (self);
   auto kept = Ref<GstElement>::retain (GST_ELEMENT (self));
   engine->post ([raw = engine.get (), kept, timeout, seqnum] {
-    raw->registry ().drain (static_cast<unsigned> (MIN (timeout / GST_MSECOND, 60000)), [kept, seqnum] {
-      GstMessage *message = gst_message_new_eos (GST_OBJECT (kept.get ()));
-      gst_message_set_seqnum (message, seqnum);
-      gst_element_post_message (kept.get (), message);
-    });
+    raw->registry ().drain (
+        static_cast<unsigned> (MIN (timeout / GST_MSECOND, 60000)),
+        [kept, seqnum] {
+          GstMessage *message = gst_message_new_eos (GST_OBJECT (kept.get ()));
+          gst_message_set_seqnum (message, seqnum);
+          gst_element_post_message (kept.get (), message);
+        });
   });
 }
 
@@ -419,7 +329,8 @@ gst_rtp_restream_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
       gst_event_parse_caps (event, &caps);
       ok = self->impl->engine->hub ().set_caps (media, caps);
       if (!ok)
-        GST_WARNING_OBJECT (pad, "caps are no RTP of this medium: %" GST_PTR_FORMAT, caps);
+        GST_WARNING_OBJECT (pad,
+            "caps are no RTP of this medium: %" GST_PTR_FORMAT, caps);
       break;
     }
     case GST_EVENT_SEGMENT:
@@ -458,20 +369,23 @@ gst_rtp_restream_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
 }
 
 static GstStateChangeReturn
-gst_rtp_restream_sink_change_state (GstElement *element, GstStateChange transition)
+gst_rtp_restream_sink_change_state (GstElement *element,
+    GstStateChange transition)
 {
   auto *self = GST_RTP_RESTREAM_SINK (element);
   Impl *impl = self->impl;
 
-  if (std::shared_ptr<Engine> engine = engine_of (self); engine && engine->on_control_thread ()) {
-    GST_ELEMENT_ERROR (self, CORE, STATE_CHANGE, ("The state cannot be changed in a handler of the element's signals."),
+  if (std::shared_ptr<Engine> engine = engine_of (self);
+      engine && engine->on_control_thread ()) {
+    GST_ELEMENT_ERROR (self, CORE, STATE_CHANGE,
+        ("The state cannot be changed in a handler of the element's signals."),
         (nullptr));
     return GST_STATE_CHANGE_FAILURE;
   }
 
   switch (transition) {
     case GST_STATE_CHANGE_NULL_TO_READY: {
-      auto engine = std::make_shared<Engine> (self);
+      auto engine = std::make_shared<Engine> (impl->emitter);
       unsigned port;
       std::string address;
       {
@@ -480,11 +394,15 @@ gst_rtp_restream_sink_change_state (GstElement *element, GstStateChange transiti
         address = impl->settings.whep_address;
       }
       if (port) {
-        if (Result<void> served = engine->serve (address, port); !served) {
-          GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ_WRITE, ("%s", served.error ().what.c_str ()), (nullptr));
+        if (Result<void> served = engine->serve (address, port,
+                [self] { return registry_settings_of (self); });
+            !served) {
+          GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ_WRITE,
+              ("%s", served.error ().what.c_str ()), (nullptr));
           return GST_STATE_CHANGE_FAILURE;
         }
-        GST_INFO_OBJECT (self, "WHEP at http://%s:%u/whep", address.c_str (), port);
+        GST_INFO_OBJECT (self, "WHEP at http://%s:%u/whep", address.c_str (),
+            port);
       }
       ObjectLock lock (self);
       impl->engine = std::move (engine);
@@ -504,21 +422,25 @@ gst_rtp_restream_sink_change_state (GstElement *element, GstStateChange transiti
       GstClockTime base_time = gst_element_get_base_time (element);
       if (!clock) // not in a pipeline: then the system's, as a pipeline would choose
         clock = Ref<GstClock>::adopt (gst_system_clock_obtain ());
-      impl->engine->run ([&] { impl->engine->registry ().set_clock (clock, base_time); });
+      impl->engine->run (
+          [&] { impl->engine->registry ().set_clock (clock, base_time); });
       break;
     }
     default:
       break;
   }
 
-  GstStateChangeReturn ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  GstStateChangeReturn ret =
+      GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (ret == GST_STATE_CHANGE_FAILURE)
     return ret;
 
   switch (transition) {
     case GST_STATE_CHANGE_PAUSED_TO_READY:
       // The pads are inactive: nobody pushes any more.
-      impl->engine->run ([impl] { impl->engine->registry ().close_all ("the stream was stopped"); });
+      impl->engine->run ([impl] {
+        impl->engine->registry ().close_all ("the stream was stopped");
+      });
       impl->engine->registry ().wait_torn_down ();
       break;
     case GST_STATE_CHANGE_READY_TO_NULL: {
@@ -537,94 +459,30 @@ gst_rtp_restream_sink_change_state (GstElement *element, GstStateChange transiti
 }
 
 static void
-gst_rtp_restream_sink_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+gst_rtp_restream_sink_set_property (GObject *object, guint id,
+    const GValue *value, GParamSpec *pspec)
 {
-  auto *self = GST_RTP_RESTREAM_SINK (object);
-  ObjectLock lock (self);
-  Settings &settings = self->impl->settings;
-  auto text = [value] {
-    const char *s = g_value_get_string (value);
-    return std::string (s ? s : "");
-  };
-  switch (id) {
-    case PROP_TRANSPORT:
-      settings.transport = g_value_get_enum (value);
-      break;
-    case PROP_WHEP_PORT:
-      settings.whep_port = g_value_get_uint (value);
-      break;
-    case PROP_WHEP_ADDRESS:
-      settings.whep_address = text ();
-      break;
-    case PROP_MAX_VIEWERS:
-      settings.registry.max_viewers = g_value_get_uint (value);
-      break;
-    case PROP_INTERFACES:
-      settings.interfaces = text ();
-      settings.registry.interfaces = split_list (settings.interfaces.c_str ());
-      break;
-    case PROP_ANNOUNCED_ADDRESSES:
-      settings.announced_addresses = text ();
-      settings.registry.announced_addresses = split_list (settings.announced_addresses.c_str ());
-      break;
-    case PROP_MIN_PORT:
-      settings.registry.min_port = g_value_get_uint (value);
-      break;
-    case PROP_MAX_PORT:
-      settings.registry.max_port = g_value_get_uint (value);
-      break;
-    case PROP_DRAIN_TIMEOUT:
-      settings.drain_timeout = g_value_get_uint64 (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
+  ObjectLock lock (object);
+  if (!set_sink_property (GST_RTP_RESTREAM_SINK (object)->impl->settings, id,
+          value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
-gst_rtp_restream_sink_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+gst_rtp_restream_sink_get_property (GObject *object, guint id, GValue *value,
+    GParamSpec *pspec)
 {
   auto *self = GST_RTP_RESTREAM_SINK (object);
   if (id == PROP_STATS) {
     if (std::shared_ptr<Engine> engine = engine_of (self))
-      g_value_take_boxed (value, make_stats (engine->hub (), *engine->registry ().snapshot ()).release ());
+      g_value_take_boxed (value,
+          make_stats (engine->hub (), *engine->registry ().snapshot ())
+              .release ());
     return;
   }
   ObjectLock lock (self);
-  const Settings &settings = self->impl->settings;
-  switch (id) {
-    case PROP_TRANSPORT:
-      g_value_set_enum (value, settings.transport);
-      break;
-    case PROP_WHEP_PORT:
-      g_value_set_uint (value, settings.whep_port);
-      break;
-    case PROP_WHEP_ADDRESS:
-      g_value_set_string (value, settings.whep_address.c_str ());
-      break;
-    case PROP_MAX_VIEWERS:
-      g_value_set_uint (value, settings.registry.max_viewers);
-      break;
-    case PROP_INTERFACES:
-      g_value_set_string (value, settings.interfaces.c_str ());
-      break;
-    case PROP_ANNOUNCED_ADDRESSES:
-      g_value_set_string (value, settings.announced_addresses.c_str ());
-      break;
-    case PROP_MIN_PORT:
-      g_value_set_uint (value, settings.registry.min_port);
-      break;
-    case PROP_MAX_PORT:
-      g_value_set_uint (value, settings.registry.max_port);
-      break;
-    case PROP_DRAIN_TIMEOUT:
-      g_value_set_uint64 (value, settings.drain_timeout);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
+  if (!get_sink_property (self->impl->settings, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -635,121 +493,11 @@ gst_rtp_restream_sink_finalize (GObject *object)
 }
 
 static void
-install_properties (GObjectClass *gobject_class)
-{
-  const auto flags = static_cast<GParamFlags> (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
-  const auto live = static_cast<GParamFlags> (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
-
-  /**
-   * GstRtpRestreamSink:transport:
-   *
-   * What carries the stream to a viewer.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_TRANSPORT,
-      g_param_spec_enum ("transport", "Transport", "What carries the stream to a viewer",
-          GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT, DEFAULT_TRANSPORT, flags));
-  /**
-   * GstRtpRestreamSink:whep-port:
-   *
-   * TCP port of the element's own web server: WHEP at `/whep`, a page that plays at `/`.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_WHEP_PORT,
-      g_param_spec_uint ("whep-port", "WHEP port", "TCP port to serve WHEP and a player page at (0 = off)", 0, 65535, 0,
-          flags));
-  /**
-   * GstRtpRestreamSink:whep-address:
-   *
-   * IP address that the web server listens on; `0.0.0.0` or `::` for all.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_WHEP_ADDRESS,
-      g_param_spec_string ("whep-address", "WHEP address", "IP address to serve WHEP at (0.0.0.0 = all)",
-          DEFAULT_WHEP_ADDRESS, flags));
-  /**
-   * GstRtpRestreamSink:max-viewers:
-   *
-   * Further viewers are refused (503 over WHEP).
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_MAX_VIEWERS,
-      g_param_spec_uint ("max-viewers", "Max viewers", "Most viewers at a time (0 = no bound)", 0, G_MAXUINT, 0, live));
-  /**
-   * GstRtpRestreamSink:interfaces:
-   *
-   * Comma-separated names of the network interfaces whose addresses are offered to
-   * viewers; empty for all but loopback. Loopback is offered to viewers who ask over loopback.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_INTERFACES,
-      g_param_spec_string ("interfaces", "Interfaces",
-          "Network interfaces to serve viewers on, comma-separated (empty = all but loopback)", "", live));
-  /**
-   * GstRtpRestreamSink:announced-addresses:
-   *
-   * Comma-separated IP addresses at which the machine is reached through a 1:1 NAT;
-   * offered to viewers with the local ports.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_ANNOUNCED_ADDRESSES,
-      g_param_spec_string ("announced-addresses", "Announced addresses",
-          "Public IP addresses that are mapped 1:1 to this machine, comma-separated (empty = none)", "", live));
-  /**
-   * GstRtpRestreamSink:min-port:
-   *
-   * Lowest UDP port for viewers; needs #GstRtpRestreamSink:max-port too.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_MIN_PORT,
-      g_param_spec_uint ("min-port", "Min port", "Lowest UDP port for viewers (0 = any)", 0, 65535, 0, live));
-  /**
-   * GstRtpRestreamSink:max-port:
-   *
-   * Highest UDP port for viewers.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_MAX_PORT,
-      g_param_spec_uint ("max-port", "Max port", "Highest UDP port for viewers (0 = any)", 0, 65535, 0, live));
-  /**
-   * GstRtpRestreamSink:drain-timeout:
-   *
-   * How long viewers may take, at the end of the stream, to be sent what is queued and a goodbye.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_DRAIN_TIMEOUT,
-      g_param_spec_uint64 ("drain-timeout", "Drain timeout", "Bound on saying goodbye at end of stream, in nanoseconds",
-          0, 60 * GST_SECOND, DEFAULT_DRAIN_TIMEOUT, live));
-  /**
-   * GstRtpRestreamSink:stats:
-   *
-   * #GstStructure with `viewers` and `viewers-connected` (uint), `sent-packets`, `sent-bytes` and
-   * `dropped-packets` (uint64, of the viewers there are), `video` and `audio` (structures of what came in:
-   * `packets`, `bytes`, `invalid`, `join-points`, `restarts`, all uint64), and `per-viewer`: an array of
-   * structures with `id` and `state` (string), `age` (uint64, ns), and for each medium of the
-   * viewer `video-packets`, `video-bytes`, `video-dropped` (uint64). %NULL in the state NULL.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (gobject_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics", "Counters of the stream and of each viewer", GST_TYPE_STRUCTURE,
-          static_cast<GParamFlags> (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
-}
-
-static void
 install_signals (GObjectClass *gobject_class)
 {
   GType type = G_TYPE_FROM_CLASS (gobject_class);
-  const auto action = static_cast<GSignalFlags> (G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION);
+  const auto action =
+      static_cast<GSignalFlags> (G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION);
 
   /**
    * GstRtpRestreamSink::add-viewer:
@@ -764,9 +512,10 @@ install_signals (GObjectClass *gobject_class)
    *
    * Since: 0.1
    */
-  signals[SIGNAL_ADD_VIEWER] = g_signal_new_class_handler ("add-viewer", type, action,
-      G_CALLBACK (gst_rtp_restream_sink_add_viewer), nullptr, nullptr, nullptr, G_TYPE_NONE, 3, G_TYPE_STRING,
-      GST_TYPE_STRUCTURE, GST_TYPE_PROMISE);
+  signals[SIGNAL_ADD_VIEWER] = g_signal_new_class_handler ("add-viewer", type,
+      action, G_CALLBACK (gst_rtp_restream_sink_add_viewer), nullptr, nullptr,
+      nullptr, G_TYPE_NONE, 3, G_TYPE_STRING, GST_TYPE_STRUCTURE,
+      GST_TYPE_PROMISE);
   /**
    * GstRtpRestreamSink::remove-viewer:
    * @object: the #GstRtpRestreamSink
@@ -777,9 +526,9 @@ install_signals (GObjectClass *gobject_class)
    *
    * Since: 0.1
    */
-  signals[SIGNAL_REMOVE_VIEWER] = g_signal_new_class_handler ("remove-viewer", type, action,
-      G_CALLBACK (gst_rtp_restream_sink_remove_viewer), nullptr, nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING,
-      GST_TYPE_PROMISE);
+  signals[SIGNAL_REMOVE_VIEWER] = g_signal_new_class_handler ("remove-viewer",
+      type, action, G_CALLBACK (gst_rtp_restream_sink_remove_viewer), nullptr,
+      nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, GST_TYPE_PROMISE);
   /**
    * GstRtpRestreamSink::drain:
    * @object: the #GstRtpRestreamSink
@@ -791,8 +540,9 @@ install_signals (GObjectClass *gobject_class)
    *
    * Since: 0.1
    */
-  signals[SIGNAL_DRAIN] = g_signal_new_class_handler ("drain", type, action, G_CALLBACK (gst_rtp_restream_sink_drain),
-      nullptr, nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_UINT64, GST_TYPE_PROMISE);
+  signals[SIGNAL_DRAIN] = g_signal_new_class_handler ("drain", type, action,
+      G_CALLBACK (gst_rtp_restream_sink_drain), nullptr, nullptr, nullptr,
+      G_TYPE_NONE, 2, G_TYPE_UINT64, GST_TYPE_PROMISE);
   /**
    * GstRtpRestreamSink::viewer-added:
    * @object: the #GstRtpRestreamSink
@@ -800,8 +550,9 @@ install_signals (GObjectClass *gobject_class)
    *
    * Since: 0.1
    */
-  signals[SIGNAL_VIEWER_ADDED] = g_signal_new ("viewer-added", type, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr, nullptr,
-      G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[SIGNAL_VIEWER_ADDED] =
+      g_signal_new ("viewer-added", type, G_SIGNAL_RUN_LAST, 0, nullptr,
+          nullptr, nullptr, G_TYPE_NONE, 1, G_TYPE_STRING);
   /**
    * GstRtpRestreamSink::viewer-state-changed:
    * @object: the #GstRtpRestreamSink
@@ -810,8 +561,9 @@ install_signals (GObjectClass *gobject_class)
    *
    * Since: 0.1
    */
-  signals[SIGNAL_VIEWER_STATE_CHANGED] = g_signal_new ("viewer-state-changed", type, G_SIGNAL_RUN_LAST, 0, nullptr,
-      nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+  signals[SIGNAL_VIEWER_STATE_CHANGED] =
+      g_signal_new ("viewer-state-changed", type, G_SIGNAL_RUN_LAST, 0, nullptr,
+          nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
   /**
    * GstRtpRestreamSink::viewer-removed:
    * @object: the #GstRtpRestreamSink
@@ -820,8 +572,9 @@ install_signals (GObjectClass *gobject_class)
    *
    * Since: 0.1
    */
-  signals[SIGNAL_VIEWER_REMOVED] = g_signal_new ("viewer-removed", type, G_SIGNAL_RUN_LAST, 0, nullptr, nullptr,
-      nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+  signals[SIGNAL_VIEWER_REMOVED] =
+      g_signal_new ("viewer-removed", type, G_SIGNAL_RUN_LAST, 0, nullptr,
+          nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
 }
 
 static void
@@ -833,29 +586,38 @@ gst_rtp_restream_sink_class_init (GstRtpRestreamSinkClass *klass)
   gobject_class->set_property = gst_rtp_restream_sink_set_property;
   gobject_class->get_property = gst_rtp_restream_sink_get_property;
   gobject_class->finalize = gst_rtp_restream_sink_finalize;
-  install_properties (gobject_class);
+  install_sink_properties (gobject_class);
   install_signals (gobject_class);
 
   gst_element_class_add_static_pad_template (element_class, &video_template);
   gst_element_class_add_static_pad_template (element_class, &audio_template);
-  gst_element_class_set_static_metadata (element_class, "RTP restream sink", "Sink/Network",
-      "Serves one RTP stream to any number of WebRTC viewers (WHEP)", "The rtprestream authors");
-  element_class->change_state = GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_change_state);
-  gst_type_mark_as_plugin_api (GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT, static_cast<GstPluginAPIFlags> (0));
+  gst_element_class_set_static_metadata (element_class, "RTP restream sink",
+      "Sink/Network",
+      "Serves one RTP stream to any number of WebRTC viewers (WHEP)",
+      "The rtprestream authors");
+  element_class->change_state =
+      GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_change_state);
+  gst_type_mark_as_plugin_api (GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT,
+      static_cast<GstPluginAPIFlags> (0));
 }
 
 static void
 gst_rtp_restream_sink_init (GstRtpRestreamSink *self)
 {
-  self->impl = new Impl;
-  GstStaticPadTemplate *templates[] = { &video_template, &audio_template };
+  self->impl = new Impl (self);
+  GstStaticPadTemplate *templates[] = {&video_template, &audio_template};
   for (Media media : kAllMedia) {
-    GstPad *pad = gst_pad_new_from_static_template (templates[index_of (media)], name_of (media));
-    gst_pad_set_chain_function (pad, GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_chain));
-    gst_pad_set_chain_list_function (pad, GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_chain_list));
-    gst_pad_set_event_function (pad, GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_event));
+    GstPad *pad = gst_pad_new_from_static_template (templates[index_of (media)],
+        name_of (media));
+    gst_pad_set_chain_function (pad,
+        GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_chain));
+    gst_pad_set_chain_list_function (pad,
+        GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_chain_list));
+    gst_pad_set_event_function (pad,
+        GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_event));
     self->impl->inputs[index_of (media)].pad = pad;
-    gst_segment_init (&self->impl->inputs[index_of (media)].segment, GST_FORMAT_UNDEFINED);
+    gst_segment_init (&self->impl->inputs[index_of (media)].segment,
+        GST_FORMAT_UNDEFINED);
     gst_element_add_pad (GST_ELEMENT (self), pad);
   }
   GST_OBJECT_FLAG_SET (self, GST_ELEMENT_FLAG_SINK);

@@ -6,7 +6,8 @@
 G_BEGIN_DECLS
 
 #define GST_TYPE_RTP_RESTREAM_SINK (gst_rtp_restream_sink_get_type ())
-G_DECLARE_FINAL_TYPE (GstRtpRestreamSink, gst_rtp_restream_sink, GST, RTP_RESTREAM_SINK, GstElement)
+G_DECLARE_FINAL_TYPE (GstRtpRestreamSink, gst_rtp_restream_sink, GST,
+    RTP_RESTREAM_SINK, GstElement)
 
 /**
  * GstRtpRestreamSinkTransport:
@@ -14,7 +15,8 @@ G_DECLARE_FINAL_TYPE (GstRtpRestreamSink, gst_rtp_restream_sink, GST, RTP_RESTRE
  *
  * Since: 0.1
  */
-typedef enum {
+typedef enum
+{
   GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN = 1,
 } GstRtpRestreamSinkTransport;
 

@@ -5,11 +5,9 @@
 
 #include <gst/rtp/gstrtpbuffer.h>
 
-namespace restream::sink
-{
+namespace restream::sink {
 
-namespace
-{
+namespace {
 
 constexpr std::size_t kRtpHeaderBytes = 12;
 
@@ -66,8 +64,8 @@ Hub::set_caps (Media media, const GstCaps *caps)
   const GstStructure *s = gst_caps_get_structure (caps, 0);
   int clock_rate = 0;
   const char *name = gst_structure_get_string (s, "encoding-name");
-  if (!name || !gst_structure_get_int (s, "clock-rate", &clock_rate) || clock_rate <= 0
-      || field (s, "media") != name_of (media))
+  if (!name || !gst_structure_get_int (s, "clock-rate", &clock_rate)
+      || clock_rate <= 0 || field (s, "media") != name_of (media))
     return false;
 
   auto codec = std::make_shared<negotiation::Codec> ();
@@ -75,8 +73,10 @@ Hub::set_caps (Media media, const GstCaps *caps)
   codec->encoding_name = upper.get ();
   codec->clock_rate = static_cast<std::uint32_t> (clock_rate);
   if (std::string channels = field (s, "encoding-params"); !channels.empty ())
-    codec->channels = static_cast<unsigned> (g_ascii_strtoull (channels.c_str (), nullptr, 10));
-  for (const char *parameter : { "profile-level-id", "packetization-mode", "sprop-parameter-sets", "profile-id" }) {
+    codec->channels = static_cast<unsigned> (
+        g_ascii_strtoull (channels.c_str (), nullptr, 10));
+  for (const char *parameter : {"profile-level-id", "packetization-mode",
+           "sprop-parameter-sets", "profile-id"}) {
     if (std::string value = field (s, parameter); !value.empty ())
       codec->parameters.emplace_back (parameter, std::move (value));
   }
@@ -89,7 +89,8 @@ Hub::set_caps (Media media, const GstCaps *caps)
     input.timeline->set_clock_rate (codec->clock_rate);
   else
     input.timeline.emplace (codec->clock_rate,
-        RtpTimeline::Stamp { static_cast<std::uint16_t> (random_u32 () & 0x7fff), random_u32 () });
+        RtpTimeline::Stamp{static_cast<std::uint16_t> (random_u32 () & 0x7fff),
+            random_u32 ()});
   input.codec.store (std::move (codec));
   return true;
 }
@@ -101,9 +102,11 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
   if (!input.timeline)
     return;
   if (input.first_heard_us.load (std::memory_order_relaxed) == 0)
-    input.first_heard_us.store (g_get_monotonic_time (), std::memory_order_relaxed);
+    input.first_heard_us.store (g_get_monotonic_time (),
+        std::memory_order_relaxed);
 
-  list = Ref<GstBufferList>::adopt (gst_buffer_list_make_writable (list.release ()));
+  list = Ref<GstBufferList>::adopt (
+      gst_buffer_list_make_writable (list.release ()));
   std::optional<unsigned> join_index;
   std::size_t bytes = 0;
   unsigned kept = 0;
@@ -115,8 +118,9 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
       std::span<std::uint8_t> all (map.data, map.size);
       if (auto payload = payload_of (all)) {
         valid = true;
-        RtpTimeline::Stamp in = { read_u16 (&all[2]), read_u32 (&all[4]) };
-        RtpTimeline::Stamp out = input.timeline->map (read_u32 (&all[8]), in, arrival);
+        RtpTimeline::Stamp in = {read_u16 (&all[2]), read_u32 (&all[4])};
+        RtpTimeline::Stamp out =
+            input.timeline->map (read_u32 (&all[8]), in, arrival);
         if (input.join_point->look (out.timestamp, *payload)) {
           input.counters.join_points.fetch_add (1, std::memory_order_relaxed);
           if (!join_index)
@@ -141,11 +145,13 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
   }
   input.counters.packets.fetch_add (kept, std::memory_order_relaxed);
   input.counters.bytes.fetch_add (bytes, std::memory_order_relaxed);
-  input.counters.restarts.store (input.timeline->restarts (), std::memory_order_relaxed);
+  input.counters.restarts.store (input.timeline->restarts (),
+      std::memory_order_relaxed);
   if (kept == 0)
     return;
 
-  std::shared_ptr<const ViewerList> viewers = viewers_.load (std::memory_order_acquire);
+  std::shared_ptr<const ViewerList> viewers =
+      viewers_.load (std::memory_order_acquire);
   if (!viewers || viewers->empty ())
     return;
   transport::PacketBatch batch (media, std::move (list), bytes, join_index);
@@ -175,7 +181,8 @@ Hub::describe () const
   gint64 now = g_get_monotonic_time ();
   gint64 began = 0;
   for (const Input &input : inputs_) {
-    if (gint64 heard = input.first_heard_us.load (std::memory_order_relaxed); heard && (!began || heard < began))
+    if (gint64 heard = input.first_heard_us.load (std::memory_order_relaxed);
+        heard && (!began || heard < began))
       began = heard;
   }
   auto codec_of = [&] (Media media) -> std::optional<negotiation::Codec> {
@@ -186,13 +193,13 @@ Hub::describe () const
       return std::nullopt;
     return *codec;
   };
-  return { .video = codec_of (Media::video), .audio = codec_of (Media::audio) };
+  return {.video = codec_of (Media::video), .audio = codec_of (Media::audio)};
 }
 
 transport::OutgoingStream
 Hub::outgoing (Media media) const
 {
-  return { .ssrc = inputs_[index_of (media)].ssrc };
+  return {.ssrc = inputs_[index_of (media)].ssrc};
 }
 
 } // namespace restream::sink

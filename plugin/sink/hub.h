@@ -13,8 +13,7 @@
 #include <optional>
 #include <vector>
 
-namespace restream::sink
-{
+namespace restream::sink {
 
 using ViewerList = std::vector<std::shared_ptr<transport::Viewer>>;
 
@@ -26,11 +25,11 @@ class Hub
 public:
   struct Counters
   {
-    std::atomic<std::uint64_t> packets { 0 };
-    std::atomic<std::uint64_t> bytes { 0 };
-    std::atomic<std::uint64_t> invalid { 0 };
-    std::atomic<std::uint64_t> join_points { 0 };
-    std::atomic<std::uint64_t> restarts { 0 };
+    std::atomic<std::uint64_t> packets{0};
+    std::atomic<std::uint64_t> bytes{0};
+    std::atomic<std::uint64_t> invalid{0};
+    std::atomic<std::uint64_t> join_points{0};
+    std::atomic<std::uint64_t> restarts{0};
   };
 
   Hub ();
@@ -51,7 +50,10 @@ public:
   bool has_media () const;
   transport::OutgoingStream outgoing (Media media) const;
   const std::string &cname () const { return cname_; }
-  const Counters &counters (Media media) const { return inputs_[index_of (media)].counters; }
+  const Counters &counters (Media media) const
+  {
+    return inputs_[index_of (media)].counters;
+  }
 
   static constexpr gint64 kSilentMediumUs = 2 * G_USEC_PER_SEC;
 
@@ -64,7 +66,7 @@ private:
     GstClockTime last_pts = 0;
 
     std::atomic<std::shared_ptr<const negotiation::Codec>> codec;
-    std::atomic<gint64> first_heard_us { 0 };
+    std::atomic<gint64> first_heard_us{0};
     std::uint32_t ssrc = 0; // outgoing; fixed for the hub's life
     Counters counters;
   };

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/sink/join-point.h"
 
-namespace restream::sink
-{
+namespace restream::sink {
 
-namespace
-{
+namespace {
 
-enum NalType : std::uint8_t { kIdr = 5, kSps = 7, kStapA = 24, kFuA = 28 };
+enum NalType : std::uint8_t
+{
+  kIdr = 5,
+  kSps = 7,
+  kStapA = 24,
+  kFuA = 28
+};
 
 bool
 is_key (std::uint8_t nal_header)
@@ -26,7 +30,8 @@ h264_starts_keyframe (std::span<const std::uint8_t> payload)
   switch (payload[0] & 0x1f) {
     case kStapA:
       for (std::size_t at = 1; at + 2 < payload.size ();) {
-        std::size_t size = static_cast<std::size_t> (payload[at] << 8 | payload[at + 1]);
+        std::size_t size =
+            static_cast<std::size_t> (payload[at] << 8 | payload[at + 1]);
         at += 2;
         if (size == 0 || size > payload.size () - at)
           return false;
@@ -43,7 +48,10 @@ h264_starts_keyframe (std::span<const std::uint8_t> payload)
   }
 }
 
-JoinPoint::JoinPoint (std::string_view encoding_name) : h264_ (encoding_name == "H264") {}
+JoinPoint::JoinPoint (std::string_view encoding_name)
+    : h264_ (encoding_name == "H264")
+{
+}
 
 bool
 JoinPoint::look (std::uint32_t timestamp, std::span<const std::uint8_t> payload)

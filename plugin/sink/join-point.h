@@ -5,8 +5,7 @@
 #include <span>
 #include <string_view>
 
-namespace restream::sink
-{
+namespace restream::sink {
 
 // Finds the packets at which a viewer may begin: the first packet of a picture that
 // starts with its parameter sets or is a keyframe (H.264: RFC 6184, whatever

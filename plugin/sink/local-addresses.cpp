@@ -10,16 +10,13 @@
 
 #include <algorithm>
 
-namespace restream
-{
+namespace restream {
 RESTREAM_FREE (ifaddrs, freeifaddrs);
 }
 
-namespace restream::sink
-{
+namespace restream::sink {
 
-namespace
-{
+namespace {
 
 constexpr std::size_t kMaxAddresses = 16; // each costs every viewer sockets
 
@@ -36,7 +33,9 @@ local_addresses (const std::vector<std::string> &interfaces, bool loopback)
     if (!entry->ifa_addr || !(entry->ifa_flags & IFF_UP))
       continue;
     bool is_loopback = entry->ifa_flags & IFF_LOOPBACK;
-    bool named = std::find (interfaces.begin (), interfaces.end (), entry->ifa_name) != interfaces.end ();
+    bool named =
+        std::find (interfaces.begin (), interfaces.end (), entry->ifa_name)
+        != interfaces.end ();
     if (is_loopback ? !(loopback || named) : !(interfaces.empty () || named))
       continue;
     char text[INET6_ADDRSTRLEN];
@@ -45,8 +44,10 @@ local_addresses (const std::vector<std::string> &interfaces, bool loopback)
       if (inet_ntop (AF_INET, &in->sin_addr, text, sizeof text))
         (is_loopback ? local : v4).emplace_back (text);
     } else if (entry->ifa_addr->sa_family == AF_INET6) {
-      const auto *in6 = reinterpret_cast<const sockaddr_in6 *> (entry->ifa_addr);
-      if (!IN6_IS_ADDR_LINKLOCAL (&in6->sin6_addr) && inet_ntop (AF_INET6, &in6->sin6_addr, text, sizeof text))
+      const auto *in6 =
+          reinterpret_cast<const sockaddr_in6 *> (entry->ifa_addr);
+      if (!IN6_IS_ADDR_LINKLOCAL (&in6->sin6_addr)
+          && inet_ntop (AF_INET6, &in6->sin6_addr, text, sizeof text))
         (is_loopback ? local : v6).emplace_back (text);
     }
   }

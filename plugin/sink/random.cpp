@@ -7,11 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 
-namespace restream::sink
-{
+namespace restream::sink {
 
-namespace
-{
+namespace {
 
 void
 fill_random (void *data, std::size_t size)

@@ -5,8 +5,7 @@
 #include <cstdint>
 #include <string>
 
-namespace restream::sink
-{
+namespace restream::sink {
 
 // From the kernel's CSPRNG (RFC 3550 8.1 and RFC 8827 ask for unpredictable values).
 std::uint32_t random_u32 ();

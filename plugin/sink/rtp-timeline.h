@@ -3,8 +3,7 @@
 
 #include <cstdint>
 
-namespace restream::sink
-{
+namespace restream::sink {
 
 // One outgoing line of sequence numbers and timestamps over any number of
 // incoming ones: each restart of the source continues where the last one ended, the

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/sink/sink-whep.h"
 
-namespace restream::sink
-{
+namespace restream::sink {
 
-SinkWhep::SinkWhep (Ref<SoupServer> soup, ViewerRegistry &registry, std::function<RegistrySettings ()> settings)
-    : soup_ (std::move (soup)), registry_ (registry), settings_ (std::move (settings)),
-      server_ (new whep::Server (soup_.get (), *this, whep::ServerOptions {})),
+SinkWhep::SinkWhep (Ref<SoupServer> soup, ViewerRegistry &registry,
+    std::function<RegistrySettings ()> settings)
+    : soup_ (std::move (soup)), registry_ (registry),
+      settings_ (std::move (settings)),
+      server_ (new whep::Server (soup_.get (), *this, whep::ServerOptions{})),
       pages_ (soup_.get (), web::Site::player)
 {
 }
@@ -18,19 +19,23 @@ SinkWhep::~SinkWhep ()
 }
 
 Result<std::unique_ptr<SinkWhep>>
-SinkWhep::create (const std::string &address, unsigned port, ViewerRegistry &registry,
-    std::function<RegistrySettings ()> settings)
+SinkWhep::create (const std::string &address, unsigned port,
+    ViewerRegistry &registry, std::function<RegistrySettings ()> settings)
 {
   auto soup = whep::new_http_server ();
   auto socket_address = Ref<GSocketAddress>::adopt (
       g_inet_socket_address_new_from_string (address.c_str (), port));
   if (!socket_address)
-    return Error { Code::bad_request, "whep-address \"" + address + "\" is no IP address" };
+    return Error{Code::bad_request,
+        "whep-address \"" + address + "\" is no IP address"};
   Owned<GError> error;
-  if (!soup_server_listen (soup.get (), socket_address.get (), static_cast<SoupServerListenOptions> (0), out (error)))
+  if (!soup_server_listen (soup.get (), socket_address.get (),
+          static_cast<SoupServerListenOptions> (0), out (error)))
     return Error::from (error.get (), Code::unavailable)
-        .wrap ("cannot serve WHEP at " + address + " port " + std::to_string (port));
-  return std::unique_ptr<SinkWhep> (new SinkWhep (std::move (soup), registry, std::move (settings)));
+        .wrap ("cannot serve WHEP at " + address + " port "
+            + std::to_string (port));
+  return std::unique_ptr<SinkWhep> (
+      new SinkWhep (std::move (soup), registry, std::move (settings)));
 }
 
 unsigned
@@ -54,7 +59,8 @@ SinkWhep::add_viewer (whep::OfferRequest request, whep::AnswerCallback callback)
   registry_.add (request.offer, request.loopback, settings_ (),
       [callback = std::move (callback)] (Result<AddedViewer> added) {
         if (added)
-          callback (whep::Answer { std::move (added->id), std::move (added->answer) });
+          callback (
+              whep::Answer{std::move (added->id), std::move (added->answer)});
         else
           callback (added.error ());
       });

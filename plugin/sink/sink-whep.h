@@ -8,8 +8,7 @@
 
 #include <memory>
 
-namespace restream::sink
-{
+namespace restream::sink {
 
 // The sink's own web server: WHEP at /whep, the player page at /.
 // Thread: control.
@@ -17,18 +16,25 @@ class SinkWhep final : private whep::Backend
 {
 public:
   // Errors: unavailable (the port cannot be listened on), bad_request (no such address).
-  static Result<std::unique_ptr<SinkWhep>> create (const std::string &address, unsigned port,
-      ViewerRegistry &registry, std::function<RegistrySettings ()> settings);
+  static Result<std::unique_ptr<SinkWhep>> create (const std::string &address,
+      unsigned port, ViewerRegistry &registry,
+      std::function<RegistrySettings ()> settings);
   ~SinkWhep () override;
 
-  void viewer_removed (const std::string &id) { server_->viewer_removed ("", id); }
+  void viewer_removed (const std::string &id)
+  {
+    server_->viewer_removed ("", id);
+  }
   unsigned port () const;
 
 private:
-  SinkWhep (Ref<SoupServer> soup, ViewerRegistry &registry, std::function<RegistrySettings ()> settings);
+  SinkWhep (Ref<SoupServer> soup, ViewerRegistry &registry,
+      std::function<RegistrySettings ()> settings);
   Result<void> check_stream (const std::string &stream) override;
-  void add_viewer (whep::OfferRequest request, whep::AnswerCallback callback) override;
-  void remove_viewer (const std::string &stream, const std::string &viewer_id) override;
+  void add_viewer (whep::OfferRequest request,
+      whep::AnswerCallback callback) override;
+  void remove_viewer (const std::string &stream,
+      const std::string &viewer_id) override;
 
   Ref<SoupServer> soup_;
   ViewerRegistry &registry_;

@@ -4,19 +4,19 @@
 #include "plugin/sink/local-addresses.h"
 #include "plugin/transport/webrtcbin/webrtcbin-viewer.h"
 
-namespace restream::sink
-{
+namespace restream::sink {
 
-namespace
-{
+namespace {
 
 constexpr unsigned kTeardownThreads = 4;
 constexpr unsigned kRetryAfterS = 2;
 
 } // namespace
 
-ViewerRegistry::ViewerRegistry (Hub &hub, RegistryObserver &observer, Ref<GMainContext> control)
-    : hub_ (hub), observer_ (observer), control_ (std::move (control)), teardown_ (kTeardownThreads)
+ViewerRegistry::ViewerRegistry (Hub &hub, RegistryObserver &observer,
+    Ref<GMainContext> control)
+    : hub_ (hub), observer_ (observer), control_ (std::move (control)),
+      teardown_ (kTeardownThreads)
 {
   teardown_.run (transport::warm_up_webrtcbin);
 }
@@ -34,40 +34,47 @@ ViewerRegistry::set_clock (Ref<GstClock> clock, GstClockTime base_time)
 }
 
 void
-ViewerRegistry::add (std::string_view offer, bool loopback, const RegistrySettings &settings, AddCallback done)
+ViewerRegistry::add (std::string_view offer, bool loopback,
+    const RegistrySettings &settings, AddCallback done)
 {
   if (!accepting_)
-    return done (Error { Code::conflict, "the stream is being stopped", kRetryAfterS });
+    return done (
+        Error{Code::conflict, "the stream is being stopped", kRetryAfterS});
   negotiation::StreamDescription stream = hub_.describe ();
   if (!clock_ || !hub_.has_media () || (!stream.video && !stream.audio))
-    return done (Error { Code::conflict, "there is no stream yet: its source sends nothing", kRetryAfterS });
+    return done (Error{Code::conflict,
+        "there is no stream yet: its source sends nothing", kRetryAfterS});
   if (settings.max_viewers && viewers_.size () >= settings.max_viewers)
-    return done (Error { Code::unavailable,
-      "the stream has as many viewers as it may have (" + std::to_string (settings.max_viewers) + ")", kRetryAfterS });
-  Result<negotiation::Plan> plan = negotiation::make_plan (offer, stream, transport::webrtcbin_capabilities ());
+    return done (Error{Code::unavailable,
+        "the stream has as many viewers as it may have ("
+            + std::to_string (settings.max_viewers) + ")",
+        kRetryAfterS});
+  Result<negotiation::Plan> plan = negotiation::make_plan (offer, stream,
+      transport::webrtcbin_capabilities ());
   if (!plan)
     return done (plan.error ());
 
   std::string id = "v" + std::to_string (next_id_++);
-  transport::ViewerConfig config {
-    .id = id,
-    .plan = std::move (*plan),
-    .streams = { hub_.outgoing (Media::video), hub_.outgoing (Media::audio) },
-    .cname = hub_.cname (),
-    .addresses = local_addresses (settings.interfaces, loopback),
-    .announced_addresses = settings.announced_addresses,
-    .min_port = settings.min_port,
-    .max_port = settings.max_port,
-    .clock = clock_,
-    .base_time = base_time_,
-    .context = control_,
+  transport::ViewerConfig config{
+      .id = id,
+      .plan = std::move (*plan),
+      .streams = {hub_.outgoing (Media::video), hub_.outgoing (Media::audio)},
+      .cname = hub_.cname (),
+      .addresses = local_addresses (settings.interfaces, loopback),
+      .announced_addresses = settings.announced_addresses,
+      .min_port = settings.min_port,
+      .max_port = settings.max_port,
+      .clock = clock_,
+      .base_time = base_time_,
+      .context = control_,
   };
   if (config.addresses.empty ())
-    return done (Error { Code::unavailable, "the machine has no address that viewers could be served on" });
+    return done (Error{Code::unavailable,
+        "the machine has no address that viewers could be served on"});
 
-  std::shared_ptr<transport::Viewer> viewer
-      = transport::make_webrtcbin_viewer (std::move (config), *this, teardown_);
-  viewers_.emplace (id, Entry { viewer, std::move (done) });
+  std::shared_ptr<transport::Viewer> viewer =
+      transport::make_webrtcbin_viewer (std::move (config), *this, teardown_);
+  viewers_.emplace (id, Entry{viewer, std::move (done)});
   publish ();
   observer_.viewer_added (id);
   viewer->start ();
@@ -79,7 +86,7 @@ ViewerRegistry::remove (const std::string &id, const std::string &reason)
   auto entry = viewers_.find (id);
   if (entry == viewers_.end ())
     return false;
-  remove_entry (entry, { Code::not_found, reason });
+  remove_entry (entry, {Code::not_found, reason});
   return true;
 }
 
@@ -101,7 +108,7 @@ ViewerRegistry::close_all (const std::string &reason)
 {
   accepting_ = false;
   while (!viewers_.empty ())
-    remove_entry (viewers_.begin (), { Code::conflict, reason, kRetryAfterS });
+    remove_entry (viewers_.begin (), {Code::conflict, reason, kRetryAfterS});
 }
 
 void
@@ -112,11 +119,12 @@ ViewerRegistry::viewer_answered (transport::Viewer &viewer, std::string sdp)
     return;
   AddCallback answer = std::move (entry->second.answer);
   entry->second.answer = nullptr;
-  answer (AddedViewer { viewer.id (), std::move (sdp) });
+  answer (AddedViewer{viewer.id (), std::move (sdp)});
 }
 
 void
-ViewerRegistry::viewer_state_changed (transport::Viewer &viewer, transport::ViewerState state)
+ViewerRegistry::viewer_state_changed (transport::Viewer &viewer,
+    transport::ViewerState state)
 {
   observer_.viewer_state_changed (viewer.id (), state);
 }
@@ -132,11 +140,13 @@ void
 ViewerRegistry::viewer_drained (transport::Viewer &viewer)
 {
   if (auto entry = viewers_.find (viewer.id ()); entry != viewers_.end ())
-    remove_entry (entry, { Code::conflict, "the stream was stopped", kRetryAfterS });
+    remove_entry (entry,
+        {Code::conflict, "the stream was stopped", kRetryAfterS});
 }
 
 void
-ViewerRegistry::remove_entry (std::map<std::string, Entry>::iterator entry, const Error &reason)
+ViewerRegistry::remove_entry (std::map<std::string, Entry>::iterator entry,
+    const Error &reason)
 {
   // Kept until the end: this may be one of the viewer's own callbacks.
   Entry gone = std::move (entry->second);

@@ -14,8 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace restream::sink
-{
+namespace restream::sink {
 
 struct AddedViewer
 {
@@ -39,8 +38,10 @@ class RegistryObserver
 {
 public:
   virtual void viewer_added (const std::string &id) = 0;
-  virtual void viewer_state_changed (const std::string &id, transport::ViewerState state) = 0;
-  virtual void viewer_removed (const std::string &id, const std::string &reason) = 0;
+  virtual void viewer_state_changed (const std::string &id,
+      transport::ViewerState state) = 0;
+  virtual void viewer_removed (const std::string &id,
+      const std::string &reason) = 0;
 
 protected:
   ~RegistryObserver () = default;
@@ -52,7 +53,8 @@ protected:
 class ViewerRegistry final : public transport::ViewerObserver
 {
 public:
-  ViewerRegistry (Hub &hub, RegistryObserver &observer, Ref<GMainContext> control);
+  ViewerRegistry (Hub &hub, RegistryObserver &observer,
+      Ref<GMainContext> control);
   // After close_all().
   ~ViewerRegistry ();
 
@@ -60,7 +62,8 @@ public:
   void set_clock (Ref<GstClock> clock, GstClockTime base_time);
   // Calls back exactly once: not_acceptable, bad_request, too_large from the
   // negotiation; conflict when there is no stream yet or it is being drained; unavailable at max_viewers.
-  void add (std::string_view offer, bool loopback, const RegistrySettings &settings, AddCallback done);
+  void add (std::string_view offer, bool loopback,
+      const RegistrySettings &settings, AddCallback done);
   // false: no such viewer.
   bool remove (const std::string &id, const std::string &reason);
   // No new viewers; those there are sent all, BYE and close_notify; then done.
@@ -73,7 +76,10 @@ public:
   void wait_torn_down () { teardown_.wait (); }
 
   // Any thread: the viewers of this moment.
-  std::shared_ptr<const ViewerList> snapshot () const { return snapshot_.load (); }
+  std::shared_ptr<const ViewerList> snapshot () const
+  {
+    return snapshot_.load ();
+  }
   bool accepting () const { return accepting_; }
 
 private:
@@ -84,10 +90,12 @@ private:
   };
 
   void viewer_answered (transport::Viewer &viewer, std::string sdp) override;
-  void viewer_state_changed (transport::Viewer &viewer, transport::ViewerState state) override;
+  void viewer_state_changed (transport::Viewer &viewer,
+      transport::ViewerState state) override;
   void viewer_ended (transport::Viewer &viewer, Error reason) override;
   void viewer_drained (transport::Viewer &viewer) override;
-  void remove_entry (std::map<std::string, Entry>::iterator entry, const Error &reason);
+  void remove_entry (std::map<std::string, Entry>::iterator entry,
+      const Error &reason);
   void publish ();
 
   Hub &hub_;
@@ -98,8 +106,9 @@ private:
   GstClockTime base_time_ = 0;
   std::map<std::string, Entry> viewers_;
   std::uint64_t next_id_ = 1;
-  std::vector<std::function<void ()>> drained_; // called when the last viewer is gone
-  std::atomic<bool> accepting_ { true };
+  std::vector<std::function<void ()>>
+      drained_; // called when the last viewer is gone
+  std::atomic<bool> accepting_{true};
   std::atomic<std::shared_ptr<const ViewerList>> snapshot_;
 };
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/sink/viewer-stats.h"
 
-namespace restream::sink
-{
+namespace restream::sink {
 
-namespace
-{
+namespace {
 
 struct Totals
 {
@@ -28,7 +26,8 @@ append_structure (GValue *array, GstStructure *structure)
 Owned<GstStructure>
 make_stats (const Hub &hub, const ViewerList &viewers)
 {
-  Owned<GstStructure> stats (gst_structure_new_empty ("application/x-rtprestreamsink-stats"));
+  Owned<GstStructure> stats (
+      gst_structure_new_empty ("application/x-rtprestreamsink-stats"));
   Totals sent;
   guint connected = 0;
   gint64 now = g_get_monotonic_time ();
@@ -36,17 +35,21 @@ make_stats (const Hub &hub, const ViewerList &viewers)
   GValue array = G_VALUE_INIT;
   g_value_init (&array, GST_TYPE_ARRAY);
   for (const std::shared_ptr<transport::Viewer> &viewer : viewers) {
-    GstStructure *s = gst_structure_new ("viewer", "id", G_TYPE_STRING, viewer->id ().c_str (), "state", G_TYPE_STRING,
+    GstStructure *s = gst_structure_new ("viewer", "id", G_TYPE_STRING,
+        viewer->id ().c_str (), "state", G_TYPE_STRING,
         transport::name_of (viewer->state ()), "age", G_TYPE_UINT64,
-        static_cast<guint64> (now - viewer->created_us ()) * GST_USECOND, nullptr);
+        static_cast<guint64> (now - viewer->created_us ()) * GST_USECOND,
+        nullptr);
     for (Media media : kAllMedia) {
       if (!viewer->plan ().find (media))
         continue;
       const transport::MediaCounters &counters = viewer->counters (media);
-      guint64 packets = counters.packets, bytes = counters.bytes, dropped = counters.dropped;
+      guint64 packets = counters.packets, bytes = counters.bytes,
+              dropped = counters.dropped;
       std::string name = name_of (media);
-      gst_structure_set (s, (name + "-packets").c_str (), G_TYPE_UINT64, packets, (name + "-bytes").c_str (),
-          G_TYPE_UINT64, bytes, (name + "-dropped").c_str (), G_TYPE_UINT64, dropped, nullptr);
+      gst_structure_set (s, (name + "-packets").c_str (), G_TYPE_UINT64,
+          packets, (name + "-bytes").c_str (), G_TYPE_UINT64, bytes,
+          (name + "-dropped").c_str (), G_TYPE_UINT64, dropped, nullptr);
       sent.packets += packets;
       sent.bytes += bytes;
       sent.dropped += dropped;
@@ -56,16 +59,20 @@ make_stats (const Hub &hub, const ViewerList &viewers)
     append_structure (&array, s);
   }
 
-  gst_structure_set (stats.get (), "viewers", G_TYPE_UINT, static_cast<guint> (viewers.size ()), "viewers-connected",
-      G_TYPE_UINT, connected, "sent-packets", G_TYPE_UINT64, sent.packets, "sent-bytes", G_TYPE_UINT64, sent.bytes,
-      "dropped-packets", G_TYPE_UINT64, sent.dropped, nullptr);
+  gst_structure_set (stats.get (), "viewers", G_TYPE_UINT,
+      static_cast<guint> (viewers.size ()), "viewers-connected", G_TYPE_UINT,
+      connected, "sent-packets", G_TYPE_UINT64, sent.packets, "sent-bytes",
+      G_TYPE_UINT64, sent.bytes, "dropped-packets", G_TYPE_UINT64, sent.dropped,
+      nullptr);
   for (Media media : kAllMedia) {
     const Hub::Counters &in = hub.counters (media);
     gst_structure_set (stats.get (), name_of (media), GST_TYPE_STRUCTURE,
-        Owned<GstStructure> (gst_structure_new ("medium", "packets", G_TYPE_UINT64, in.packets.load (), "bytes",
-                                 G_TYPE_UINT64, in.bytes.load (), "invalid", G_TYPE_UINT64, in.invalid.load (),
-                                 "join-points", G_TYPE_UINT64, in.join_points.load (), "restarts", G_TYPE_UINT64,
-                                 in.restarts.load (), nullptr))
+        Owned<GstStructure> (
+            gst_structure_new ("medium", "packets", G_TYPE_UINT64,
+                in.packets.load (), "bytes", G_TYPE_UINT64, in.bytes.load (),
+                "invalid", G_TYPE_UINT64, in.invalid.load (), "join-points",
+                G_TYPE_UINT64, in.join_points.load (), "restarts",
+                G_TYPE_UINT64, in.restarts.load (), nullptr))
             .get (),
         nullptr);
   }

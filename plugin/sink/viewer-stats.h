@@ -4,8 +4,7 @@
 #include "plugin/sink/hub.h"
 #include "plugin/sink/viewer-registry.h"
 
-namespace restream::sink
-{
+namespace restream::sink {
 
 // The sink's `stats`: see its documentation for the fields. Any thread.
 Owned<GstStructure> make_stats (const Hub &hub, const ViewerList &viewers);

@@ -3,11 +3,9 @@
 
 #include <array>
 
-namespace restream::transport
-{
+namespace restream::transport {
 
-namespace
-{
+namespace {
 
 constexpr std::size_t kRtpHeaderBytes = 12;
 
@@ -21,13 +19,15 @@ write_payload_type (std::uint8_t *header, std::uint8_t payload_type)
 Ref<GstBuffer>
 with_payload_type (GstBuffer *packet, std::uint8_t payload_type)
 {
-  Ref<GstBuffer> copy = Ref<GstBuffer>::adopt (gst_buffer_new_allocate (nullptr, kRtpHeaderBytes, nullptr));
+  Ref<GstBuffer> copy = Ref<GstBuffer>::adopt (
+      gst_buffer_new_allocate (nullptr, kRtpHeaderBytes, nullptr));
   std::array<std::uint8_t, kRtpHeaderBytes> header;
   gst_buffer_extract (packet, 0, header.data (), header.size ());
   write_payload_type (header.data (), payload_type);
   gst_buffer_fill (copy.get (), 0, header.data (), header.size ());
   gst_buffer_copy_into (copy.get (), packet,
-      static_cast<GstBufferCopyFlags> (GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_META | GST_BUFFER_COPY_MEMORY),
+      static_cast<GstBufferCopyFlags> (GST_BUFFER_COPY_FLAGS
+          | GST_BUFFER_COPY_META | GST_BUFFER_COPY_MEMORY),
       kRtpHeaderBytes, -1);
   // Of a part of a buffer GStreamer does not copy them.
   GST_BUFFER_PTS (copy.get ()) = GST_BUFFER_PTS (packet);
@@ -37,10 +37,11 @@ with_payload_type (GstBuffer *packet, std::uint8_t payload_type)
 
 } // namespace
 
-PacketBatch::PacketBatch (Media media, Ref<GstBufferList> packets, std::size_t bytes,
-    std::optional<unsigned> join_index)
-    : media_ (media), packets_ (std::move (packets)), size_ (gst_buffer_list_length (packets_.get ())),
-      bytes_ (bytes), join_index_ (join_index)
+PacketBatch::PacketBatch (Media media, Ref<GstBufferList> packets,
+    std::size_t bytes, std::optional<unsigned> join_index)
+    : media_ (media), packets_ (std::move (packets)),
+      size_ (gst_buffer_list_length (packets_.get ())), bytes_ (bytes),
+      join_index_ (join_index)
 {
 }
 
@@ -61,13 +62,16 @@ PacketBatch::list (std::uint8_t payload_type)
         gst_buffer_unmap (packet, &map);
       }
     }
-    variants_.push_back ({ payload_type, packets_ });
+    variants_.push_back ({payload_type, packets_});
   } else {
-    Ref<GstBufferList> list = Ref<GstBufferList>::adopt (gst_buffer_list_new_sized (size_));
+    Ref<GstBufferList> list =
+        Ref<GstBufferList>::adopt (gst_buffer_list_new_sized (size_));
     for (unsigned i = 0; i < size_; i++)
       gst_buffer_list_add (list.get (),
-          with_payload_type (gst_buffer_list_get (packets_.get (), i), payload_type).release ());
-    variants_.push_back ({ payload_type, std::move (list) });
+          with_payload_type (gst_buffer_list_get (packets_.get (), i),
+              payload_type)
+              .release ());
+    variants_.push_back ({payload_type, std::move (list)});
   }
   return variants_.back ().list;
 }
@@ -79,9 +83,11 @@ PacketBatch::list_from_join (std::uint8_t payload_type)
   unsigned from = join_index_.value_or (0);
   if (from == 0)
     return whole;
-  Ref<GstBufferList> rest = Ref<GstBufferList>::adopt (gst_buffer_list_new_sized (size_ - from));
+  Ref<GstBufferList> rest =
+      Ref<GstBufferList>::adopt (gst_buffer_list_new_sized (size_ - from));
   for (unsigned i = from; i < size_; i++)
-    gst_buffer_list_add (rest.get (), gst_buffer_ref (gst_buffer_list_get (whole.get (), i)));
+    gst_buffer_list_add (rest.get (),
+        gst_buffer_ref (gst_buffer_list_get (whole.get (), i)));
   return rest;
 }
 

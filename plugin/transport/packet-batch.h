@@ -8,8 +8,7 @@
 #include <optional>
 #include <vector>
 
-namespace restream::transport
-{
+namespace restream::transport {
 
 // A burst of one medium's RTP packets on the stream's outgoing line (SSRC,
 // sequence, timestamps), the same for all viewers; only the payload type is a

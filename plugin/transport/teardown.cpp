@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/teardown.h"
 
-namespace restream::transport
-{
+namespace restream::transport {
 
 Teardown::Teardown (unsigned threads)
 {
   g_mutex_init (&mutex_);
   g_cond_init (&idle_);
   // A pool that is not exclusive cannot fail to start here; its threads start with work.
-  pool_ = g_thread_pool_new (&Teardown::work, this, static_cast<int> (threads), FALSE, nullptr);
+  pool_ = g_thread_pool_new (&Teardown::work, this, static_cast<int> (threads),
+      FALSE, nullptr);
 }
 
 Teardown::~Teardown ()
@@ -26,7 +26,8 @@ Teardown::run (std::function<void ()> work)
   pending_++;
   g_mutex_unlock (&mutex_);
   // On an error (no thread could be made) the work stays queued for the others.
-  g_thread_pool_push (pool_, new std::function<void ()> (std::move (work)), nullptr);
+  g_thread_pool_push (pool_, new std::function<void ()> (std::move (work)),
+      nullptr);
 }
 
 void

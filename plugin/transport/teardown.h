@@ -5,8 +5,7 @@
 
 #include <functional>
 
-namespace restream::transport
-{
+namespace restream::transport {
 
 // Threads for what may wait. Above all where pipelines die: stopping one joins its threads, which neither a
 // streaming thread nor the control thread may wait for.

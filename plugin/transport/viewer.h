@@ -12,20 +12,27 @@
 #include <string>
 #include <vector>
 
-namespace restream::transport
-{
+namespace restream::transport {
 
 // In the order of a life. disconnected may go back to connected.
-enum class ViewerState { created = 1, connecting, connected, disconnected, failed, closed };
+enum class ViewerState
+{
+  created = 1,
+  connecting,
+  connected,
+  disconnected,
+  failed,
+  closed
+};
 
 const char *name_of (ViewerState state); // "new", "connecting", …
 
 // What a viewer has been sent, in RTP packets. Written by one thread each, read by any.
 struct MediaCounters
 {
-  std::atomic<std::uint64_t> packets { 0 };
-  std::atomic<std::uint64_t> bytes { 0 };
-  std::atomic<std::uint64_t> dropped { 0 }; // because the viewer was too slow
+  std::atomic<std::uint64_t> packets{0};
+  std::atomic<std::uint64_t> bytes{0};
+  std::atomic<std::uint64_t> dropped{0}; // because the viewer was too slow
 };
 
 // The stream's outgoing line in one medium.
@@ -41,13 +48,15 @@ struct ViewerConfig
   negotiation::Plan plan;
   std::array<OutgoingStream, kMediaCount> streams;
   std::string cname;
-  std::vector<std::string> addresses;           // to gather host candidates on
-  std::vector<std::string> announced_addresses; // further host addresses (NAT 1:1)
+  std::vector<std::string> addresses; // to gather host candidates on
+  std::vector<std::string>
+      announced_addresses; // further host addresses (NAT 1:1)
   unsigned min_port = 0; // 0 = any
   unsigned max_port = 0;
   Ref<GstClock> clock; // the ingest's
   GstClockTime base_time = 0;
-  Ref<GMainContext> context; // the owner's: start() and the like are called there
+  Ref<GMainContext>
+      context; // the owner's: start() and the like are called there
 };
 
 class Viewer;
@@ -91,15 +100,21 @@ public:
   const std::string &id () const { return config_.id; }
   const negotiation::Plan &plan () const { return config_.plan; }
   ViewerState state () const { return state_.load (); }
-  const MediaCounters &counters (Media media) const { return counters_[index_of (media)]; }
+  const MediaCounters &counters (Media media) const
+  {
+    return counters_[index_of (media)];
+  }
   gint64 created_us () const { return created_us_; } // monotonic
 
 protected:
   explicit Viewer (ViewerConfig config) : config_ (std::move (config)) {}
-  MediaCounters &own_counters (Media media) { return counters_[index_of (media)]; }
+  MediaCounters &own_counters (Media media)
+  {
+    return counters_[index_of (media)];
+  }
 
   const ViewerConfig config_;
-  std::atomic<ViewerState> state_ { ViewerState::created };
+  std::atomic<ViewerState> state_{ViewerState::created};
 
 private:
   std::array<MediaCounters, kMediaCount> counters_;

@@ -42,7 +42,8 @@ owned_takes_out_parameter ()
 {
   Owned<GError> error;
   Owned<char> text;
-  g_assert_false (g_file_get_contents ("/does/not/exist", out (text), nullptr, out (error)));
+  g_assert_false (g_file_get_contents ("/does/not/exist", out (text), nullptr,
+      out (error)));
   g_assert_nonnull (error.get ());
 }
 
@@ -50,7 +51,7 @@ static Result<int>
 half (int n)
 {
   if (n % 2)
-    return Error { Code::bad_request, "odd" };
+    return Error{Code::bad_request, "odd"};
   return n / 2;
 }
 
@@ -71,7 +72,7 @@ posts_run_in_order_on_the_owner ()
   std::string order;
   {
     ContextThread thread ("test");
-    for (char c : { 'a', 'b', 'c' })
+    for (char c : {'a', 'b', 'c'})
       post (thread.context (), [&order, &thread, c] {
         g_assert_true (thread.is_current ());
         order += c;
@@ -87,16 +88,17 @@ post_to_a_dead_object_is_dropped ()
   {
     int calls = 0;
   };
-  std::atomic<int> alive { 0 }, dead { 0 };
+  std::atomic<int> alive{0}, dead{0};
   {
     ContextThread thread ("test");
     auto kept = std::make_shared<Counter> ();
     auto gone = std::make_shared<Counter> ();
-    post (thread.context (), std::weak_ptr (kept), [&alive] (Counter &) { alive++; });
+    post (thread.context (), std::weak_ptr (kept),
+        [&alive] (Counter &) { alive++; });
     std::weak_ptr weak (gone);
     gone.reset ();
     post (thread.context (), weak, [&dead] (Counter &) { dead++; });
-    std::atomic<bool> done { false };
+    std::atomic<bool> done{false};
     post (thread.context (), [&done] { done = true; });
     while (!done)
       g_usleep (1000);
@@ -130,6 +132,7 @@ main (int argc, char **argv)
   g_test_add_func ("/common/result", result_carries_value_or_error);
   g_test_add_func ("/common/post/order", posts_run_in_order_on_the_owner);
   g_test_add_func ("/common/post/dead", post_to_a_dead_object_is_dropped);
-  g_test_add_func ("/common/signal-conn", signal_connection_ends_with_its_owner);
+  g_test_add_func ("/common/signal-conn",
+      signal_connection_ends_with_its_owner);
   return g_test_run ();
 }

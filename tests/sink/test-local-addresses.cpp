@@ -18,13 +18,13 @@ loopback_only_when_asked_for ()
 {
   g_assert_false (has (local_addresses ({}, false), "127.0.0.1"));
   g_assert_true (has (local_addresses ({}, true), "127.0.0.1"));
-  g_assert_true (has (local_addresses ({ "lo" }, false), "127.0.0.1"));
+  g_assert_true (has (local_addresses ({"lo"}, false), "127.0.0.1"));
 }
 
 static void
 filters_by_interface ()
 {
-  g_assert_true (local_addresses ({ "no-such-interface" }, false).empty ());
+  g_assert_true (local_addresses ({"no-such-interface"}, false).empty ());
 }
 
 static void
@@ -43,7 +43,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, nullptr);
-  g_test_add_func ("/sink/local-addresses/loopback", loopback_only_when_asked_for);
+  g_test_add_func ("/sink/local-addresses/loopback",
+      loopback_only_when_asked_for);
   g_test_add_func ("/sink/local-addresses/filter", filters_by_interface);
   g_test_add_func ("/sink/local-addresses/split", splits_lists);
   return g_test_run ();

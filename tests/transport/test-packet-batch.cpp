@@ -29,7 +29,10 @@ static guint8
 byte_at (const Ref<GstBufferList> &list, unsigned packet, gsize offset)
 {
   guint8 byte = 0;
-  g_assert_cmpuint (gst_buffer_extract (gst_buffer_list_get (list.get (), packet), offset, &byte, 1), ==, 1);
+  g_assert_cmpuint (
+      gst_buffer_extract (gst_buffer_list_get (list.get (), packet), offset,
+          &byte, 1),
+      ==, 1);
   return byte;
 }
 
@@ -38,12 +41,15 @@ check_list (const Ref<GstBufferList> &list, unsigned n, guint8 payload_type)
 {
   g_assert_cmpuint (gst_buffer_list_length (list.get ()), ==, n);
   for (unsigned i = 0; i < n; i++) {
-    g_assert_cmpuint (gst_buffer_get_size (gst_buffer_list_get (list.get (), i)), ==, 100);
+    g_assert_cmpuint (
+        gst_buffer_get_size (gst_buffer_list_get (list.get (), i)), ==, 100);
     g_assert_cmpuint (byte_at (list, i, 0), ==, 0x80);
-    g_assert_cmpuint (byte_at (list, i, 1), ==, (i + 1 == n ? 0x80 : 0) | payload_type);
+    g_assert_cmpuint (byte_at (list, i, 1), ==,
+        (i + 1 == n ? 0x80 : 0) | payload_type);
     g_assert_cmpuint (byte_at (list, i, 3), ==, i);
     g_assert_cmpuint (byte_at (list, i, 50), ==, i);
-    g_assert_cmpuint (GST_BUFFER_PTS (gst_buffer_list_get (list.get (), i)), ==, i * GST_MSECOND);
+    g_assert_cmpuint (GST_BUFFER_PTS (gst_buffer_list_get (list.get (), i)), ==,
+        i * GST_MSECOND);
   }
 }
 
@@ -73,7 +79,8 @@ payloads_are_shared_not_copied ()
   GstMapInfo a, b;
   GstBuffer *first = gst_buffer_list_get (batch.list (102).get (), 0);
   GstBuffer *second = gst_buffer_list_get (batch.list (103).get (), 0);
-  GstMemory *payload = gst_buffer_peek_memory (second, gst_buffer_n_memory (second) - 1);
+  GstMemory *payload =
+      gst_buffer_peek_memory (second, gst_buffer_n_memory (second) - 1);
   g_assert_true (gst_buffer_map (first, &a, GST_MAP_READ));
   g_assert_true (gst_memory_map (payload, &b, GST_MAP_READ));
   g_assert_true (b.data == a.data + 12);
@@ -96,9 +103,13 @@ main (int argc, char **argv)
 {
   gst_init (&argc, &argv);
   g_test_init (&argc, &argv, nullptr);
-  g_test_add_func ("/transport/packet-batch/payload-types", each_payload_type_has_its_list);
-  g_test_add_func ("/transport/packet-batch/shared-list", one_list_serves_all_of_a_payload_type);
-  g_test_add_func ("/transport/packet-batch/shared-payload", payloads_are_shared_not_copied);
-  g_test_add_func ("/transport/packet-batch/join", a_joining_viewer_gets_the_rest);
+  g_test_add_func ("/transport/packet-batch/payload-types",
+      each_payload_type_has_its_list);
+  g_test_add_func ("/transport/packet-batch/shared-list",
+      one_list_serves_all_of_a_payload_type);
+  g_test_add_func ("/transport/packet-batch/shared-payload",
+      payloads_are_shared_not_copied);
+  g_test_add_func ("/transport/packet-batch/join",
+      a_joining_viewer_gets_the_rest);
   return g_test_run ();
 }

@@ -33,16 +33,18 @@ certificate ()
   BIO_free (bio);
   X509_free (x);
   EVP_PKEY_free (key);
-  return { pem, hash };
+  return {pem, hash};
 }
 
 static void
 the_offered_certificate_passes ()
 {
   auto [pem, hash] = certificate ();
-  g_assert_true (check_peer_certificate (pem, { { "sha-256", hash } }).has_value ());
+  g_assert_true (
+      check_peer_certificate (pem, {{"sha-256", hash}}).has_value ());
   // One of several is enough.
-  g_assert_true (check_peer_certificate (pem, { { "sha-512", std::vector<std::uint8_t> (64) }, { "sha-256", hash } })
+  g_assert_true (check_peer_certificate (pem,
+      {{"sha-512", std::vector<std::uint8_t> (64)}, {"sha-256", hash}})
                      .has_value ());
 }
 
@@ -51,12 +53,15 @@ another_certificate_is_refused ()
 {
   auto [pem, hash] = certificate ();
   auto [other, other_hash] = certificate ();
-  g_assert_false (check_peer_certificate (pem, { { "sha-256", other_hash } }).has_value ());
+  g_assert_false (
+      check_peer_certificate (pem, {{"sha-256", other_hash}}).has_value ());
   hash[31] ^= 1;
-  g_assert_false (check_peer_certificate (pem, { { "sha-256", hash } }).has_value ());
+  g_assert_false (
+      check_peer_certificate (pem, {{"sha-256", hash}}).has_value ());
   hash[31] ^= 1;
   hash.pop_back ();
-  g_assert_false (check_peer_certificate (pem, { { "sha-256", hash } }).has_value ());
+  g_assert_false (
+      check_peer_certificate (pem, {{"sha-256", hash}}).has_value ());
 }
 
 static void
@@ -64,17 +69,22 @@ no_fingerprint_or_certificate_is_refused ()
 {
   auto [pem, hash] = certificate ();
   g_assert_false (check_peer_certificate (pem, {}).has_value ());
-  g_assert_false (check_peer_certificate (pem, { { "md5", hash } }).has_value ());
-  g_assert_false (check_peer_certificate ("", { { "sha-256", hash } }).has_value ());
-  g_assert_false (check_peer_certificate ("garbage", { { "sha-256", hash } }).has_value ());
+  g_assert_false (check_peer_certificate (pem, {{"md5", hash}}).has_value ());
+  g_assert_false (
+      check_peer_certificate ("", {{"sha-256", hash}}).has_value ());
+  g_assert_false (
+      check_peer_certificate ("garbage", {{"sha-256", hash}}).has_value ());
 }
 
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, nullptr);
-  g_test_add_func ("/transport/peer-certificate/match", the_offered_certificate_passes);
-  g_test_add_func ("/transport/peer-certificate/other", another_certificate_is_refused);
-  g_test_add_func ("/transport/peer-certificate/none", no_fingerprint_or_certificate_is_refused);
+  g_test_add_func ("/transport/peer-certificate/match",
+      the_offered_certificate_passes);
+  g_test_add_func ("/transport/peer-certificate/other",
+      another_certificate_is_refused);
+  g_test_add_func ("/transport/peer-certificate/none",
+      no_fingerprint_or_certificate_is_refused);
   return g_test_run ();
 }

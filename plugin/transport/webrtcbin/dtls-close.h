@@ -5,11 +5,11 @@
 
 #include <functional>
 
-namespace restream::transport
-{
+namespace restream::transport {
 
 // Calls f for each element of a bin, deep, that this factory made.
-void for_each_element (GstElement *bin, const char *factory, const std::function<void (GstElement *)> &f);
+void for_each_element (GstElement *bin, const char *factory,
+    const std::function<void (GstElement *)> &f);
 
 // Sends the DTLS close_notify of each transport of a webrtcbin and waits until it
 // has left the DTLS encoder, timeout_ms at most. Webrtcbin 1.22 would just fall silent,

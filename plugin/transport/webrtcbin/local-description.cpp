@@ -6,11 +6,9 @@
 #include <charconv>
 #include <string_view>
 
-namespace restream::transport
-{
+namespace restream::transport {
 
-namespace
-{
+namespace {
 
 std::string_view
 attribute (const GstSDPMessage *sdp, const GstSDPMedia *media, const char *name)
@@ -31,8 +29,9 @@ read_fingerprint (std::string_view text, negotiation::Fingerprint &fingerprint)
   fingerprint.digest.clear ();
   for (std::size_t i = space + 1; i + 1 < text.size (); i += 3) {
     std::uint8_t byte = 0;
-    auto [end, error] = std::from_chars (text.data () + i, text.data () + i + 2, byte, 16);
-    if (error != std::errc {} || end != text.data () + i + 2)
+    auto [end, error] =
+        std::from_chars (text.data () + i, text.data () + i + 2, byte, 16);
+    if (error != std::errc{} || end != text.data () + i + 2)
       return false;
     fingerprint.digest.push_back (byte);
   }
@@ -43,8 +42,9 @@ std::optional<std::uint32_t>
 read_number (std::string_view text)
 {
   std::uint32_t n = 0;
-  auto [end, error] = std::from_chars (text.data (), text.data () + text.size (), n);
-  if (error != std::errc {} || end == text.data ())
+  auto [end, error] =
+      std::from_chars (text.data (), text.data () + text.size (), n);
+  if (error != std::errc{} || end == text.data ())
     return std::nullopt;
   return n;
 }
@@ -93,13 +93,16 @@ read_local_description (const GstSDPMessage *sdp, const negotiation::Plan &plan)
     if (!section.accepted)
       continue;
     if (i >= n)
-      return Error { Code::internal, "webrtcbin answered fewer media sections than it was offered" };
+      return Error{Code::internal,
+          "webrtcbin answered fewer media sections than it was offered"};
     const GstSDPMedia *media = gst_sdp_message_get_media (sdp, i++);
-    if (gst_sdp_media_get_port (media) == 0 || gst_sdp_media_get_attribute_val (media, "inactive"))
-      return Error { Code::internal,
-        std::string ("webrtcbin refused the ") + name_of (section.accepted->media) + " section" };
+    if (gst_sdp_media_get_port (media) == 0
+        || gst_sdp_media_get_attribute_val (media, "inactive"))
+      return Error{Code::internal,
+          std::string ("webrtcbin refused the ")
+              + name_of (section.accepted->media) + " section"};
 
-    negotiation::LocalStream stream { .media = section.accepted->media };
+    negotiation::LocalStream stream{.media = section.accepted->media};
     if (section.accepted->rtx_payload_type)
       stream.rtx_ssrc = read_rtx_ssrc (media);
     local.streams.push_back (stream);
@@ -108,10 +111,13 @@ read_local_description (const GstSDPMessage *sdp, const negotiation::Plan &plan)
       continue; // bundled: the first section's transport is everybody's
     local.transport.ice.ufrag = attribute (sdp, media, "ice-ufrag");
     local.transport.ice.pwd = attribute (sdp, media, "ice-pwd");
-    if (!read_fingerprint (attribute (sdp, media, "fingerprint"), local.transport.fingerprint))
-      return Error { Code::internal, "webrtcbin's answer has no DTLS fingerprint" };
-    local.transport.setup = attribute (sdp, media, "setup") == "active" ? negotiation::Setup::active
-                                                                        : negotiation::Setup::passive;
+    if (!read_fingerprint (attribute (sdp, media, "fingerprint"),
+            local.transport.fingerprint))
+      return Error{Code::internal,
+          "webrtcbin's answer has no DTLS fingerprint"};
+    local.transport.setup = attribute (sdp, media, "setup") == "active"
+        ? negotiation::Setup::active
+        : negotiation::Setup::passive;
     for (unsigned j = 0; j < gst_sdp_media_attributes_len (media); j++) {
       const GstSDPAttribute *a = gst_sdp_media_get_attribute (media, j);
       if (g_strcmp0 (a->key, "candidate") == 0 && a->value)
@@ -119,22 +125,26 @@ read_local_description (const GstSDPMessage *sdp, const negotiation::Plan &plan)
     }
   }
   if (local.transport.ice.ufrag.empty () || local.transport.ice.pwd.empty ())
-    return Error { Code::internal, "webrtcbin's answer has no ICE credentials" };
+    return Error{Code::internal, "webrtcbin's answer has no ICE credentials"};
   if (local.transport.candidates.empty ())
-    return Error { Code::internal,
-      "no ICE candidate could be gathered: check the interfaces and the port range" };
+    return Error{Code::internal,
+        "no ICE candidate could be gathered: check the interfaces and the port "
+        "range"};
   return local;
 }
 
 void
-announce_addresses (std::vector<std::string> &candidates, const std::vector<std::string> &addresses)
+announce_addresses (std::vector<std::string> &candidates,
+    const std::vector<std::string> &addresses)
 {
   // foundation component transport priority address port typ host …
   std::vector<std::string> announced;
   unsigned serial = 0;
   for (const std::string &candidate : candidates) {
     std::vector<std::string_view> words = split (candidate);
-    if (words.size () < 8 || g_ascii_strncasecmp (words[2].data (), "UDP", 3) != 0 || words[7] != "host")
+    if (words.size () < 8
+        || g_ascii_strncasecmp (words[2].data (), "UDP", 3) != 0
+        || words[7] != "host")
       continue;
     std::uint32_t priority = read_number (words[3]).value_or (1);
     for (const std::string &address : addresses) {
@@ -142,8 +152,8 @@ announce_addresses (std::vector<std::string> &candidates, const std::vector<std:
         continue;
       serial++;
       std::string line = "nat" + std::to_string (serial) + " 1 UDP "
-          + std::to_string (priority > serial ? priority - serial : 1) + " " + address + " "
-          + std::string (words[5]) + " typ host";
+          + std::to_string (priority > serial ? priority - serial : 1) + " "
+          + address + " " + std::string (words[5]) + " typ host";
       announced.push_back (std::move (line));
     }
     if (!addresses.empty () && serial >= 16)

@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace restream::transport
-{
+namespace restream::transport {
 
 // What of webrtcbin's own answer goes into ours: its ICE credentials,
 // fingerprint, role, candidates, and its RTX streams' SSRCs.
@@ -19,6 +18,7 @@ Result<negotiation::LocalDescription> read_local_description (
 
 // For each host candidate over UDP a further one with each announced address of
 // its family (a 1:1 NAT keeps the port), with a lower priority than its model.
-void announce_addresses (std::vector<std::string> &candidates, const std::vector<std::string> &addresses);
+void announce_addresses (std::vector<std::string> &candidates,
+    const std::vector<std::string> &addresses);
 
 } // namespace restream::transport

@@ -7,17 +7,14 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-namespace restream
-{
+namespace restream {
 RESTREAM_FREE (BIO, BIO_free_all);
 RESTREAM_FREE (X509, X509_free);
 } // namespace restream
 
-namespace restream::transport
-{
+namespace restream::transport {
 
-namespace
-{
+namespace {
 
 const EVP_MD *
 digest_of (std::string_view algorithm)
@@ -35,12 +32,17 @@ digest_of (std::string_view algorithm)
 } // namespace
 
 Result<void>
-check_peer_certificate (std::string_view pem, const std::vector<negotiation::Fingerprint> &offered)
+check_peer_certificate (std::string_view pem,
+    const std::vector<negotiation::Fingerprint> &offered)
 {
-  Owned<BIO> bio (BIO_new_mem_buf (pem.data (), static_cast<int> (pem.size ())));
-  Owned<X509> certificate (bio ? PEM_read_bio_X509 (bio.get (), nullptr, nullptr, nullptr) : nullptr);
+  Owned<BIO> bio (
+      BIO_new_mem_buf (pem.data (), static_cast<int> (pem.size ())));
+  Owned<X509> certificate (bio
+          ? PEM_read_bio_X509 (bio.get (), nullptr, nullptr, nullptr)
+          : nullptr);
   if (!certificate)
-    return Error { Code::forbidden, "the viewer's DTLS certificate cannot be read" };
+    return Error{Code::forbidden,
+        "the viewer's DTLS certificate cannot be read"};
 
   for (const negotiation::Fingerprint &fingerprint : offered) {
     const EVP_MD *digest = digest_of (fingerprint.algorithm);
@@ -54,7 +56,9 @@ check_peer_certificate (std::string_view pem, const std::vector<negotiation::Fin
         && CRYPTO_memcmp (hash, fingerprint.digest.data (), length) == 0)
       return {};
   }
-  return Error { Code::forbidden, "the viewer's DTLS certificate does not match the fingerprint of its offer" };
+  return Error{Code::forbidden,
+      "the viewer's DTLS certificate does not match the fingerprint of its "
+      "offer"};
 }
 
 } // namespace restream::transport

@@ -7,13 +7,12 @@
 #include <string_view>
 #include <vector>
 
-namespace restream::transport
-{
+namespace restream::transport {
 
 // Does the certificate (PEM) that the peer showed in its DTLS handshake have one
 // of the fingerprints of its offer (RFC 8122 5.1)? Webrtcbin 1.22 does not look.
 // Errors: forbidden, with the reason.
-Result<void> check_peer_certificate (
-    std::string_view pem, const std::vector<negotiation::Fingerprint> &offered);
+Result<void> check_peer_certificate (std::string_view pem,
+    const std::vector<negotiation::Fingerprint> &offered);
 
 } // namespace restream::transport

@@ -12,25 +12,24 @@
 GST_DEBUG_CATEGORY_STATIC (viewer_debug);
 #define GST_CAT_DEFAULT viewer_debug
 
-namespace restream
-{
-RESTREAM_FREE (GstWebRTCSessionDescription, gst_webrtc_session_description_free);
+namespace restream {
+RESTREAM_FREE (GstWebRTCSessionDescription,
+    gst_webrtc_session_description_free);
 RESTREAM_FREE (GstSDPMessage, gst_sdp_message_free);
 } // namespace restream
 
-namespace restream::transport
-{
+namespace restream::transport {
 
-namespace
-{
+namespace {
 
 // How much a viewer may lag before it loses packets.
 constexpr GstClockTime kMaxQueueTime = 500 * GST_MSECOND;
 constexpr guint64 kMaxQueueBytes = 8 * 1024 * 1024;
 
 constexpr unsigned kNegotiationTimeoutMs = 8000; // offer to answer
-constexpr unsigned kGatheringTimeoutMs = 2000;   // then the answer goes with what there is
-constexpr unsigned kConnectTimeoutMs = 30000;    // answer to DTLS up
+constexpr unsigned kGatheringTimeoutMs =
+    2000; // then the answer goes with what there is
+constexpr unsigned kConnectTimeoutMs = 30000; // answer to DTLS up
 // Receiver reports come every few seconds; without any for so long (as in RFC
 // 7675) nobody is there.
 constexpr gint64 kSilenceTimeoutUs = 30 * G_USEC_PER_SEC;
@@ -54,10 +53,13 @@ has_rtcp_bye (GstBuffer *buffer)
   return found;
 }
 
-class WebrtcbinViewer final : public Viewer, public std::enable_shared_from_this<WebrtcbinViewer>
+class WebrtcbinViewer final
+    : public Viewer,
+      public std::enable_shared_from_this<WebrtcbinViewer>
 {
 public:
-  WebrtcbinViewer (ViewerConfig config, ViewerObserver &observer, Teardown &teardown)
+  WebrtcbinViewer (ViewerConfig config, ViewerObserver &observer,
+      Teardown &teardown)
       : Viewer (std::move (config)), observer_ (&observer), teardown_ (teardown)
   {
   }
@@ -73,7 +75,8 @@ private:
   {
     Ref<GstElement> appsrc;
     std::uint8_t payload_type = 0;
-    bool joined = false; // only the hub's streaming thread of this medium looks at it
+    bool joined =
+        false; // only the hub's streaming thread of this medium looks at it
   };
 
   Result<void> build ();
@@ -92,12 +95,11 @@ private:
   void finish_drain ();
   GstPromise *promise (void (WebrtcbinViewer::*done) (Ref<GstPromise>));
   GstPromise *promise (void (WebrtcbinViewer::*done) (Error));
-  void connect (GObject *object, const char *signal, void (WebrtcbinViewer::*handler) ());
+  void connect (GObject *object, const char *signal,
+      void (WebrtcbinViewer::*handler) ());
   void watch_rtcp ();
 
-  template <typename F>
-  void
-  post_self (F f)
+  template <typename F> void post_self (F f)
   {
     post (config_.context.get (), weak_from_this (), std::move (f));
   }
@@ -119,8 +121,8 @@ private:
   Timer silence_timer_;
   Timer drain_timer_;
 
-  std::atomic<bool> feeding_ { false };  // set here, read on the streaming threads
-  std::atomic<gint64> heard_us_ { 0 };   // set by the ICE thread, read here
+  std::atomic<bool> feeding_{false}; // set here, read on the streaming threads
+  std::atomic<gint64> heard_us_{0}; // set by the ICE thread, read here
 };
 
 template <typename Self> struct Closure
@@ -131,18 +133,19 @@ template <typename Self> struct Closure
 };
 
 void
-WebrtcbinViewer::connect (GObject *object, const char *signal, void (WebrtcbinViewer::*handler) ())
+WebrtcbinViewer::connect (GObject *object, const char *signal,
+    void (WebrtcbinViewer::*handler) ())
 {
   using Handler = Closure<WebrtcbinViewer>;
   // Webrtcbin's threads touch the closure only, which dies with the object's last signal.
   g_signal_connect_data (
-      object, signal,
-      G_CALLBACK (+[] (GObject *, GParamSpec *, gpointer data) {
+      object, signal, G_CALLBACK (+[] (GObject *, GParamSpec *, gpointer data) {
         auto *closure = static_cast<Handler *> (data);
         post (closure->context.get (), closure->self,
-            [call = closure->call] (WebrtcbinViewer &self) { (self.*call) (); });
+            [call = closure->call] (
+                WebrtcbinViewer &self) { (self.*call) (); });
       }),
-      new Handler { config_.context, weak_from_this (), handler },
+      new Handler{config_.context, weak_from_this (), handler},
       +[] (gpointer data, GClosure *) { delete static_cast<Handler *> (data); },
       static_cast<GConnectFlags> (0));
 }
@@ -163,7 +166,7 @@ WebrtcbinViewer::promise (void (WebrtcbinViewer::*done) (Ref<GstPromise>))
             [done = reply->done, kept = Ref<GstPromise>::retain (promise)] (
                 WebrtcbinViewer &self) { (self.*done) (kept); });
       },
-      new Reply { config_.context, weak_from_this (), done },
+      new Reply{config_.context, weak_from_this (), done},
       +[] (gpointer data) { delete static_cast<Reply *> (data); });
 }
 
@@ -172,11 +175,12 @@ Error
 error_of (GstPromise *promise)
 {
   if (gst_promise_wait (promise) != GST_PROMISE_RESULT_REPLIED)
-    return { Code::internal, "webrtcbin gave no reply" };
+    return {Code::internal, "webrtcbin gave no reply"};
   const GstStructure *reply = gst_promise_get_reply (promise);
   Owned<GError> error;
   if (reply && gst_structure_has_field (reply, "error")) {
-    gst_structure_get (reply, "error", G_TYPE_ERROR, static_cast<GError **> (out (error)), nullptr);
+    gst_structure_get (reply, "error", G_TYPE_ERROR,
+        static_cast<GError **> (out (error)), nullptr);
     return Error::from (error.get ());
   }
   return {};
@@ -198,7 +202,7 @@ WebrtcbinViewer::promise (void (WebrtcbinViewer::*done) (Error))
             [done = reply->done, error = error_of (promise)] (
                 WebrtcbinViewer &self) { (self.*done) (error); });
       },
-      new Reply { config_.context, weak_from_this (), done },
+      new Reply{config_.context, weak_from_this (), done},
       +[] (gpointer data) { delete static_cast<Reply *> (data); });
 }
 
@@ -207,7 +211,8 @@ WebrtcbinViewer::start ()
 {
   Result<void> built = build ();
   if (!built) {
-    post_self ([error = built.error ()] (WebrtcbinViewer &self) { self.end (error); });
+    post_self (
+        [error = built.error ()] (WebrtcbinViewer &self) { self.end (error); });
     return;
   }
   set_state (ViewerState::connecting);
@@ -216,29 +221,34 @@ WebrtcbinViewer::start ()
   std::string offer = negotiation::canonical_offer (config_.plan);
   gst_sdp_message_new (&sdp);
   if (gst_sdp_message_parse_buffer (
-          reinterpret_cast<const guint8 *> (offer.data ()), static_cast<guint> (offer.size ()), sdp)
+          reinterpret_cast<const guint8 *> (offer.data ()),
+          static_cast<guint> (offer.size ()), sdp)
       != GST_SDP_OK) {
     gst_sdp_message_free (sdp);
     post_self ([] (WebrtcbinViewer &self) {
-      self.end ({ Code::internal, "the plan makes no valid offer for webrtcbin" });
+      self.end (
+          {Code::internal, "the plan makes no valid offer for webrtcbin"});
     });
     return;
   }
   Owned<GstWebRTCSessionDescription> description (
       gst_webrtc_session_description_new (GST_WEBRTC_SDP_TYPE_OFFER, sdp));
-  g_signal_emit_by_name (webrtcbin_.get (), "set-remote-description", description.get (),
-      promise (&WebrtcbinViewer::on_offer_set));
-  negotiation_timer_ = Timer (config_.context.get (), kNegotiationTimeoutMs, [this] {
-    end ({ Code::timeout, "webrtcbin gave no answer in time" });
-    return false;
-  });
+  g_signal_emit_by_name (webrtcbin_.get (), "set-remote-description",
+      description.get (), promise (&WebrtcbinViewer::on_offer_set));
+  negotiation_timer_ =
+      Timer (config_.context.get (), kNegotiationTimeoutMs, [this] {
+        end ({Code::timeout, "webrtcbin gave no answer in time"});
+        return false;
+      });
 }
 
 Result<void>
 WebrtcbinViewer::build ()
 {
-  pipeline_ = Ref<GstElement>::sink (gst_pipeline_new (("viewer-" + config_.id).c_str ()));
-  gst_pipeline_use_clock (GST_PIPELINE (pipeline_.get ()), config_.clock.get ());
+  pipeline_ = Ref<GstElement>::sink (
+      gst_pipeline_new (("viewer-" + config_.id).c_str ()));
+  gst_pipeline_use_clock (GST_PIPELINE (pipeline_.get ()),
+      config_.clock.get ());
   gst_element_set_start_time (pipeline_.get (), GST_CLOCK_TIME_NONE);
   gst_element_set_base_time (pipeline_.get (), config_.base_time);
 
@@ -257,7 +267,8 @@ WebrtcbinViewer::build ()
           Owned<GError> error;
           gst_message_parse_error (message, out (error), nullptr);
           post (owner->context.get (), owner->self,
-              [reason = Error::from (error.get ())] (WebrtcbinViewer &self) { self.end (reason); });
+              [reason = Error::from (error.get ())] (
+                  WebrtcbinViewer &self) { self.end (reason); });
         }
         if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_LATENCY)
           post (owner->context.get (), owner->self, [] (WebrtcbinViewer &self) {
@@ -267,21 +278,25 @@ WebrtcbinViewer::build ()
         gst_message_unref (message);
         return GST_BUS_DROP;
       },
-      new BusOwner { config_.context, weak_from_this () },
+      new BusOwner{config_.context, weak_from_this ()},
       +[] (gpointer data) { delete static_cast<BusOwner *> (data); });
 
-  webrtcbin_ = Ref<GstElement>::sink (gst_element_factory_make ("webrtcbin", nullptr));
+  webrtcbin_ =
+      Ref<GstElement>::sink (gst_element_factory_make ("webrtcbin", nullptr));
   if (!webrtcbin_)
-    return Error { Code::unavailable,
-      "GStreamer's webrtcbin is missing: install the plugins-bad and nice packages" };
-  g_object_set (webrtcbin_.get (), "bundle-policy", GST_WEBRTC_BUNDLE_POLICY_MAX_BUNDLE, nullptr);
+    return Error{Code::unavailable,
+        "GStreamer's webrtcbin is missing: install the plugins-bad and nice "
+        "packages"};
+  g_object_set (webrtcbin_.get (), "bundle-policy",
+      GST_WEBRTC_BUNDLE_POLICY_MAX_BUNDLE, nullptr);
   gst_bin_add (GST_BIN (pipeline_.get ()), webrtcbin_.get ());
   configure_ice ();
 
   // The bin's children come before negotiation only in part, so its SDES is set where it lives.
   for_each_element (webrtcbin_.get (), "rtpbin", [this] (GstElement *rtpbin) {
-    Owned<GstStructure> sdes (gst_structure_new (
-        "application/x-rtp-source-sdes", "cname", G_TYPE_STRING, config_.cname.c_str (), nullptr));
+    Owned<GstStructure> sdes (
+        gst_structure_new ("application/x-rtp-source-sdes", "cname",
+            G_TYPE_STRING, config_.cname.c_str (), nullptr));
     g_object_set (rtpbin, "sdes", sdes.get (), nullptr);
   });
 
@@ -292,11 +307,14 @@ WebrtcbinViewer::build ()
       return added;
   }
 
-  connect (G_OBJECT (webrtcbin_.get ()), "notify::connection-state", &WebrtcbinViewer::on_connection_state);
-  connect (G_OBJECT (webrtcbin_.get ()), "notify::ice-gathering-state", &WebrtcbinViewer::on_gathering_state);
+  connect (G_OBJECT (webrtcbin_.get ()), "notify::connection-state",
+      &WebrtcbinViewer::on_connection_state);
+  connect (G_OBJECT (webrtcbin_.get ()), "notify::ice-gathering-state",
+      &WebrtcbinViewer::on_gathering_state);
 
-  if (gst_element_set_state (pipeline_.get (), GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
-    return Error { Code::internal, "the viewer's pipeline does not start" };
+  if (gst_element_set_state (pipeline_.get (), GST_STATE_PLAYING)
+      == GST_STATE_CHANGE_FAILURE)
+    return Error{Code::internal, "the viewer's pipeline does not start"};
   return {};
 }
 
@@ -308,15 +326,19 @@ WebrtcbinViewer::configure_ice ()
   // No UPnP: it holds each answer up by 200 ms. No ICE-TCP: 17 descriptors a viewer.
   g_object_set (ice.get (), "ice-tcp", FALSE, nullptr);
   if (config_.max_port)
-    g_object_set (ice.get (), "min-rtp-port", config_.min_port, "max-rtp-port", config_.max_port, nullptr);
+    g_object_set (ice.get (), "min-rtp-port", config_.min_port, "max-rtp-port",
+        config_.max_port, nullptr);
   Ref<GObject> agent;
   g_object_get (ice.get (), "agent", agent.out (), nullptr);
-  g_object_set (agent.get (), "upnp", FALSE, "keepalive-conncheck", TRUE, nullptr);
+  g_object_set (agent.get (), "upnp", FALSE, "keepalive-conncheck", TRUE,
+      nullptr);
   for (const std::string &address : config_.addresses) {
     gboolean added = FALSE;
-    g_signal_emit_by_name (ice.get (), "add-local-ip-address", address.c_str (), &added);
+    g_signal_emit_by_name (ice.get (), "add-local-ip-address", address.c_str (),
+        &added);
     if (!added)
-      GST_WARNING ("viewer %s: address %s cannot be used for ICE", config_.id.c_str (), address.c_str ());
+      GST_WARNING ("viewer %s: address %s cannot be used for ICE",
+          config_.id.c_str (), address.c_str ());
   }
 }
 
@@ -325,35 +347,42 @@ WebrtcbinViewer::add_feed (const negotiation::MediaPlan &media)
 {
   const negotiation::Codec &codec = media.codec;
   const OutgoingStream &stream = config_.streams[index_of (media.media)];
-  Ref<GstCaps> caps = Ref<GstCaps>::adopt (gst_caps_new_simple ("application/x-rtp", "media", G_TYPE_STRING,
-      name_of (media.media), "encoding-name", G_TYPE_STRING, codec.encoding_name.c_str (), "clock-rate", G_TYPE_INT,
-      static_cast<int> (codec.clock_rate), "payload", G_TYPE_INT, static_cast<int> (media.payload_type), "ssrc",
-      G_TYPE_UINT, stream.ssrc, nullptr));
+  Ref<GstCaps> caps = Ref<GstCaps>::adopt (gst_caps_new_simple (
+      "application/x-rtp", "media", G_TYPE_STRING, name_of (media.media),
+      "encoding-name", G_TYPE_STRING, codec.encoding_name.c_str (),
+      "clock-rate", G_TYPE_INT, static_cast<int> (codec.clock_rate), "payload",
+      G_TYPE_INT, static_cast<int> (media.payload_type), "ssrc", G_TYPE_UINT,
+      stream.ssrc, nullptr));
 
   Feed &feed = feeds_[index_of (media.media)];
   feed.payload_type = media.payload_type;
-  feed.appsrc = Ref<GstElement>::sink (gst_element_factory_make ("appsrc", name_of (media.media)));
+  feed.appsrc = Ref<GstElement>::sink (
+      gst_element_factory_make ("appsrc", name_of (media.media)));
   if (!feed.appsrc)
-    return Error { Code::unavailable, "GStreamer's appsrc is missing: install the plugins-base package" };
-  g_object_set (feed.appsrc.get (), "caps", caps.get (), "format", GST_FORMAT_TIME, "is-live", TRUE, "do-timestamp",
-      FALSE, "block", FALSE, "max-bytes", static_cast<guint64> (0), "max-buffers", static_cast<guint64> (0), "max-time",
-      static_cast<guint64> (0), nullptr);
+    return Error{Code::unavailable,
+        "GStreamer's appsrc is missing: install the plugins-base package"};
+  g_object_set (feed.appsrc.get (), "caps", caps.get (), "format",
+      GST_FORMAT_TIME, "is-live", TRUE, "do-timestamp", FALSE, "block", FALSE,
+      "max-bytes", static_cast<guint64> (0), "max-buffers",
+      static_cast<guint64> (0), "max-time", static_cast<guint64> (0), nullptr);
   gst_bin_add (GST_BIN (pipeline_.get ()), feed.appsrc.get ());
 
-  GstPadTemplate *pad_template
-      = gst_element_class_get_pad_template (GST_ELEMENT_GET_CLASS (webrtcbin_.get ()), "sink_%u");
-  Ref<GstPad> sink = Ref<GstPad>::adopt (
-      gst_element_request_pad (webrtcbin_.get (), pad_template, nullptr, caps.get ()));
+  GstPadTemplate *pad_template = gst_element_class_get_pad_template (
+      GST_ELEMENT_GET_CLASS (webrtcbin_.get ()), "sink_%u");
+  Ref<GstPad> sink = Ref<GstPad>::adopt (gst_element_request_pad (
+      webrtcbin_.get (), pad_template, nullptr, caps.get ()));
   if (!sink)
-    return Error { Code::internal, "webrtcbin gives no pad" };
+    return Error{Code::internal, "webrtcbin gives no pad"};
   Ref<GObject> transceiver;
   g_object_get (sink.get (), "transceiver", transceiver.out (), nullptr);
-  g_object_set (transceiver.get (), "direction", GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY, "codec-preferences",
+  g_object_set (transceiver.get (), "direction",
+      GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY, "codec-preferences",
       caps.get (), "do-nack", media.rtx_payload_type.has_value (), nullptr);
 
-  Ref<GstPad> src = Ref<GstPad>::adopt (gst_element_get_static_pad (feed.appsrc.get (), "src"));
+  Ref<GstPad> src = Ref<GstPad>::adopt (
+      gst_element_get_static_pad (feed.appsrc.get (), "src"));
   if (gst_pad_link (src.get (), sink.get ()) != GST_PAD_LINK_OK)
-    return Error { Code::internal, "the viewer's pipeline cannot be linked" };
+    return Error{Code::internal, "the viewer's pipeline cannot be linked"};
   return {};
 }
 
@@ -365,8 +394,8 @@ WebrtcbinViewer::on_offer_set (Error error)
   if (!error.what.empty ())
     return end (error.wrap ("setting the offer"));
   GST_DEBUG ("viewer %s: offer set", config_.id.c_str ());
-  g_signal_emit_by_name (
-      webrtcbin_.get (), "create-answer", nullptr, promise (&WebrtcbinViewer::on_answer_created));
+  g_signal_emit_by_name (webrtcbin_.get (), "create-answer", nullptr,
+      promise (&WebrtcbinViewer::on_answer_created));
 }
 
 void
@@ -379,11 +408,12 @@ WebrtcbinViewer::on_answer_created (Ref<GstPromise> reply)
   Owned<GstWebRTCSessionDescription> answer;
   const GstStructure *structure = gst_promise_get_reply (reply.get ());
   if (!structure
-      || !gst_structure_get (structure, "answer", GST_TYPE_WEBRTC_SESSION_DESCRIPTION,
+      || !gst_structure_get (structure, "answer",
+          GST_TYPE_WEBRTC_SESSION_DESCRIPTION,
           static_cast<GstWebRTCSessionDescription **> (out (answer)), nullptr))
-    return end ({ Code::internal, "webrtcbin made no answer" });
-  g_signal_emit_by_name (
-      webrtcbin_.get (), "set-local-description", answer.get (), promise (&WebrtcbinViewer::on_answer_set));
+    return end ({Code::internal, "webrtcbin made no answer"});
+  g_signal_emit_by_name (webrtcbin_.get (), "set-local-description",
+      answer.get (), promise (&WebrtcbinViewer::on_answer_set));
 }
 
 void
@@ -393,13 +423,15 @@ WebrtcbinViewer::on_answer_set (Error error)
     return;
   if (!error.what.empty ())
     return end (error.wrap ("setting the answer"));
-  GST_DEBUG ("viewer %s: answer set, gathering candidates", config_.id.c_str ());
+  GST_DEBUG ("viewer %s: answer set, gathering candidates",
+      config_.id.c_str ());
   answer_set_ = true;
   // Webrtcbin 1.22 sometimes never says that gathering is complete.
-  gathering_timer_ = Timer (config_.context.get (), kGatheringTimeoutMs, [this] {
-    send_answer ();
-    return false;
-  });
+  gathering_timer_ =
+      Timer (config_.context.get (), kGatheringTimeoutMs, [this] {
+        send_answer ();
+        return false;
+      });
   on_gathering_state ();
 }
 
@@ -428,8 +460,9 @@ WebrtcbinViewer::send_answer ()
   g_object_get (webrtcbin_.get (), "local-description",
       static_cast<GstWebRTCSessionDescription **> (out (description)), nullptr);
   if (!description)
-    return end ({ Code::internal, "webrtcbin has no local description" });
-  Result<negotiation::LocalDescription> local = read_local_description (description->sdp, config_.plan);
+    return end ({Code::internal, "webrtcbin has no local description"});
+  Result<negotiation::LocalDescription> local =
+      read_local_description (description->sdp, config_.plan);
   if (!local)
     return end (local.error ());
   announce_addresses (local->transport.candidates, config_.announced_addresses);
@@ -440,11 +473,14 @@ WebrtcbinViewer::send_answer ()
     stream.ssrc = config_.streams[index_of (stream.media)].ssrc;
 
   connect_timer_ = Timer (config_.context.get (), kConnectTimeoutMs, [this] {
-    end ({ Code::timeout, "no connection within 30 s of the answer: is UDP open between the two?" });
+    end ({Code::timeout,
+        "no connection within 30 s of the answer: is UDP open between the "
+        "two?"});
     return false;
   });
   watch_rtcp ();
-  observer_->viewer_answered (*this, negotiation::make_answer (config_.plan, *local));
+  observer_->viewer_answered (*this,
+      negotiation::make_answer (config_.plan, *local));
 }
 
 // Notes when the viewer was heard last, and when our BYE has gone out.
@@ -454,30 +490,38 @@ WebrtcbinViewer::watch_rtcp ()
   using Owner = Closure<WebrtcbinViewer>;
   auto probe = [this] (GstPad *pad, GstPadProbeCallback callback) {
     gst_pad_add_probe (
-        pad, static_cast<GstPadProbeType> (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST), callback,
-        new Owner { config_.context, weak_from_this (), nullptr },
+        pad,
+        static_cast<GstPadProbeType> (
+            GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+        callback, new Owner{config_.context, weak_from_this (), nullptr},
         +[] (gpointer data) { delete static_cast<Owner *> (data); });
   };
   for_each_element (webrtcbin_.get (), "nicesrc", [&] (GstElement *nicesrc) {
-    Ref<GstPad> pad = Ref<GstPad>::adopt (gst_element_get_static_pad (nicesrc, "src"));
-    probe (pad.get (), +[] (GstPad *, GstPadProbeInfo *, gpointer data) {
-      if (auto self = static_cast<Owner *> (data)->self.lock ())
-        self->heard_us_.store (g_get_monotonic_time (), std::memory_order_relaxed);
-      return GST_PAD_PROBE_OK;
-    });
+    Ref<GstPad> pad =
+        Ref<GstPad>::adopt (gst_element_get_static_pad (nicesrc, "src"));
+    probe (
+        pad.get (), +[] (GstPad *, GstPadProbeInfo *, gpointer data) {
+          if (auto self = static_cast<Owner *> (data)->self.lock ())
+            self->heard_us_.store (g_get_monotonic_time (),
+                std::memory_order_relaxed);
+          return GST_PAD_PROBE_OK;
+        });
   });
   for_each_element (webrtcbin_.get (), "rtpbin", [&] (GstElement *rtpbin) {
-    Ref<GstPad> pad = Ref<GstPad>::adopt (gst_element_get_static_pad (rtpbin, "send_rtcp_src_0"));
+    Ref<GstPad> pad = Ref<GstPad>::adopt (
+        gst_element_get_static_pad (rtpbin, "send_rtcp_src_0"));
     if (!pad)
       return;
-    probe (pad.get (), +[] (GstPad *, GstPadProbeInfo *info, gpointer data) {
-      if ((GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_BUFFER)
-          && has_rtcp_bye (GST_PAD_PROBE_INFO_BUFFER (info))) {
-        auto *owner = static_cast<Owner *> (data);
-        post (owner->context.get (), owner->self, [] (WebrtcbinViewer &self) { self.finish_drain (); });
-      }
-      return GST_PAD_PROBE_OK;
-    });
+    probe (
+        pad.get (), +[] (GstPad *, GstPadProbeInfo *info, gpointer data) {
+          if ((GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_BUFFER)
+              && has_rtcp_bye (GST_PAD_PROBE_INFO_BUFFER (info))) {
+            auto *owner = static_cast<Owner *> (data);
+            post (owner->context.get (), owner->self,
+                [] (WebrtcbinViewer &self) { self.finish_drain (); });
+          }
+          return GST_PAD_PROBE_OK;
+        });
   });
 }
 
@@ -496,10 +540,10 @@ WebrtcbinViewer::on_connection_state ()
       set_state (ViewerState::disconnected);
       break;
     case GST_WEBRTC_PEER_CONNECTION_STATE_FAILED:
-      end ({ Code::unavailable, "the connection failed" });
+      end ({Code::unavailable, "the connection failed"});
       break;
     case GST_WEBRTC_PEER_CONNECTION_STATE_CLOSED:
-      end ({ Code::not_found, "closed by the viewer" });
+      end ({Code::not_found, "closed by the viewer"});
       break;
     case GST_WEBRTC_PEER_CONNECTION_STATE_NEW:
     case GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTING:
@@ -514,15 +558,17 @@ WebrtcbinViewer::check_peer ()
   Result<void> checked;
   for_each_element (webrtcbin_.get (), "dtlsdec", [&] (GstElement *decoder) {
     Owned<char> pem;
-    g_object_get (decoder, "peer-pem", static_cast<char **> (out (pem)), nullptr);
+    g_object_get (decoder, "peer-pem", static_cast<char **> (out (pem)),
+        nullptr);
     transports++;
     if (!checked)
       return;
-    checked = pem ? check_peer_certificate (pem.get (), config_.plan.fingerprints)
-                  : Error { Code::forbidden, "the viewer showed no DTLS certificate" };
+    checked = pem
+        ? check_peer_certificate (pem.get (), config_.plan.fingerprints)
+        : Error{Code::forbidden, "the viewer showed no DTLS certificate"};
   });
   if (transports == 0)
-    return Error { Code::internal, "webrtcbin has no DTLS transport" };
+    return Error{Code::internal, "webrtcbin has no DTLS transport"};
   return checked;
 }
 
@@ -540,9 +586,10 @@ WebrtcbinViewer::go_live ()
     gst_bin_recalculate_latency (GST_BIN (pipeline_.get ()));
     heard_us_ = g_get_monotonic_time ();
     silence_timer_ = Timer (config_.context.get (), kSilenceCheckMs, [this] {
-      if (g_get_monotonic_time () - heard_us_.load (std::memory_order_relaxed) < kSilenceTimeoutUs)
+      if (g_get_monotonic_time () - heard_us_.load (std::memory_order_relaxed)
+          < kSilenceTimeoutUs)
         return true;
-      end ({ Code::timeout, "nothing heard from the viewer for 30 s" });
+      end ({Code::timeout, "nothing heard from the viewer for 30 s"});
       return false;
     });
   }
@@ -585,8 +632,9 @@ WebrtcbinViewer::push (PacketBatch &batch)
   if (gst_app_src_get_current_level_time (appsrc) > kMaxQueueTime
       || gst_app_src_get_current_level_bytes (appsrc) > kMaxQueueBytes) {
     if (feed.joined)
-      GST_INFO ("viewer %s is too slow for the %s: it loses packets until the next keyframe", config_.id.c_str (),
-          name_of (batch.media ()));
+      GST_INFO ("viewer %s is too slow for the %s: it loses packets until the "
+                "next keyframe",
+          config_.id.c_str (), name_of (batch.media ()));
     counters.dropped.fetch_add (batch.size (), std::memory_order_relaxed);
     feed.joined = false; // after a hole only a keyframe helps
     return;
@@ -652,12 +700,13 @@ WebrtcbinViewer::close ()
   observer_ = nullptr;
   feeding_ = false;
   state_ = ViewerState::closed;
-  for (Timer *timer :
-      { &negotiation_timer_, &gathering_timer_, &connect_timer_, &silence_timer_, &drain_timer_ })
+  for (Timer *timer : {&negotiation_timer_, &gathering_timer_, &connect_timer_,
+           &silence_timer_, &drain_timer_})
     timer->cancel ();
   if (!pipeline_)
     return;
-  teardown_.run ([pipeline = std::move (pipeline_), webrtcbin = std::move (webrtcbin_), verified = verified_] {
+  teardown_.run ([pipeline = std::move (pipeline_),
+                     webrtcbin = std::move (webrtcbin_), verified = verified_] {
     if (verified)
       send_close_notify (webrtcbin.get (), kCloseNotifyTimeoutMs);
     gst_element_set_state (pipeline.get (), GST_STATE_NULL);
@@ -669,26 +718,30 @@ WebrtcbinViewer::close ()
 negotiation::TransportCapabilities
 webrtcbin_capabilities ()
 {
-  return { .rtx = true, .feedback = { "nack", "nack pli" }, .extensions = {} };
+  return {.rtx = true, .feedback = {"nack", "nack pli"}, .extensions = {}};
 }
 
 std::shared_ptr<Viewer>
-make_webrtcbin_viewer (ViewerConfig config, ViewerObserver &observer, Teardown &teardown)
+make_webrtcbin_viewer (ViewerConfig config, ViewerObserver &observer,
+    Teardown &teardown)
 {
   static gsize once = 0;
   if (g_once_init_enter (&once)) {
-    GST_DEBUG_CATEGORY_INIT (viewer_debug, "rtprestreamviewer", 0, "viewers on webrtcbin");
+    GST_DEBUG_CATEGORY_INIT (viewer_debug, "rtprestreamviewer", 0,
+        "viewers on webrtcbin");
     g_once_init_leave (&once, 1);
   }
-  return std::make_shared<WebrtcbinViewer> (std::move (config), observer, teardown);
+  return std::make_shared<WebrtcbinViewer> (std::move (config), observer,
+      teardown);
 }
 
 void
 warm_up_webrtcbin ()
 {
   // The DTLS elements share the certificate of the first of them.
-  for (const char *factory : { "webrtcbin", "dtlsdec" })
-    Ref<GstElement>::sink (gst_element_factory_make (factory, nullptr)).reset ();
+  for (const char *factory : {"webrtcbin", "dtlsdec"})
+    Ref<GstElement>::sink (gst_element_factory_make (factory, nullptr))
+        .reset ();
 }
 
 } // namespace restream::transport

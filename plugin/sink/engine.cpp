@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/sink/engine.h"
+
+namespace restream::sink {
+
+Engine::Engine (RegistryObserver &observer)
+    : observer_ (observer), control_ ("rtprestreamsink"),
+      registry_ (hub_, *this, Ref<GMainContext>::retain (control_.context ()))
+{
+}
+
+Engine::~Engine ()
+{
+  run ([this] {
+    registry_.close_all ("the sink was stopped");
+    whep_.reset ();
+  });
+  registry_.wait_torn_down ();
+}
+
+void
+Engine::run (std::function<void ()> f)
+{
+  struct Done
+  {
+    GMutex mutex;
+    GCond cond;
+    bool done = false;
+  } state;
+  g_mutex_init (&state.mutex);
+  g_cond_init (&state.cond);
+  post ([&state, f = std::move (f)] {
+    f ();
+    g_mutex_lock (&state.mutex);
+    state.done = true;
+    g_cond_signal (&state.cond);
+    g_mutex_unlock (&state.mutex);
+  });
+  g_mutex_lock (&state.mutex);
+  while (!state.done)
+    g_cond_wait (&state.cond, &state.mutex);
+  g_mutex_unlock (&state.mutex);
+  g_cond_clear (&state.cond);
+  g_mutex_clear (&state.mutex);
+}
+
+Result<void>
+Engine::serve (const std::string &address, unsigned port,
+    std::function<RegistrySettings ()> settings)
+{
+  Result<void> served;
+  run ([&] {
+    auto whep =
+        SinkWhep::create (address, port, registry_, std::move (settings));
+    if (whep)
+      whep_ = std::move (*whep);
+    else
+      served = whep.error ();
+  });
+  return served;
+}
+
+void
+Engine::viewer_added (const std::string &id)
+{
+  observer_.viewer_added (id);
+}
+
+void
+Engine::viewer_state_changed (const std::string &id,
+    transport::ViewerState state)
+{
+  observer_.viewer_state_changed (id, state);
+}
+
+void
+Engine::viewer_removed (const std::string &id, const std::string &reason)
+{
+  if (whep_)
+    whep_->viewer_removed (id);
+  observer_.viewer_removed (id, reason);
+}
+
+} // namespace restream::sink

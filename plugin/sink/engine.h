@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "common/context-thread.h"
+#include "plugin/sink/hub.h"
+#include "plugin/sink/sink-whep.h"
+#include "plugin/sink/viewer-registry.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace restream::sink {
+
+// The running part of a sink, from NULL→READY to READY→NULL: the hub, the control
+// thread with the viewers that it owns, and the web server if there is one.
+// Thread: any, not the control thread for run(), serve() and the destructor.
+class Engine final : private RegistryObserver
+{
+public:
+  // observer: told of the viewers, on the control thread; outlives the engine.
+  explicit Engine (RegistryObserver &observer);
+  ~Engine ();
+  Engine (const Engine &) = delete;
+  Engine &operator= (const Engine &) = delete;
+
+  Hub &hub () { return hub_; }
+  ViewerRegistry &registry ()
+  {
+    return registry_;
+  } // control thread, but for what it says
+  bool on_control_thread () const { return control_.is_current (); }
+  // Runs f on the control thread; post() returns at once, run() when it is done.
+  void post (std::function<void ()> f)
+  {
+    restream::post (control_.context (), std::move (f));
+  }
+  void run (std::function<void ()> f);
+  // Serves WHEP and the page; the errors of SinkWhep::create().
+  Result<void> serve (const std::string &address, unsigned port,
+      std::function<RegistrySettings ()> settings);
+
+private:
+  void viewer_added (const std::string &id) override;
+  void viewer_state_changed (const std::string &id,
+      transport::ViewerState state) override;
+  void viewer_removed (const std::string &id,
+      const std::string &reason) override;
+
+  RegistryObserver &observer_;
+  Hub hub_;
+  ContextThread control_;
+  ViewerRegistry registry_;
+  std::unique_ptr<SinkWhep> whep_; // control thread
+};
+
+} // namespace restream::sink

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/sink/sink-properties.h"
+
+#include "plugin/sink/local-addresses.h"
+
+GType
+gst_rtp_restream_sink_transport_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+      {GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN,
+          "A webrtcbin pipeline for each viewer", "webrtcbin"},
+      {0, nullptr, nullptr},
+  };
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type,
+        g_enum_register_static ("GstRtpRestreamSinkTransport", values));
+  return type;
+}
+
+namespace restream::sink {
+
+bool
+set_sink_property (SinkSettings &settings, unsigned id, const GValue *value)
+{
+  auto text = [value] {
+    const char *s = g_value_get_string (value);
+    return std::string (s ? s : "");
+  };
+  switch (id) {
+    case PROP_TRANSPORT:
+      settings.transport = g_value_get_enum (value);
+      return true;
+    case PROP_WHEP_PORT:
+      settings.whep_port = g_value_get_uint (value);
+      return true;
+    case PROP_WHEP_ADDRESS:
+      settings.whep_address = text ();
+      return true;
+    case PROP_MAX_VIEWERS:
+      settings.registry.max_viewers = g_value_get_uint (value);
+      return true;
+    case PROP_INTERFACES:
+      settings.interfaces = text ();
+      settings.registry.interfaces = split_list (settings.interfaces.c_str ());
+      return true;
+    case PROP_ANNOUNCED_ADDRESSES:
+      settings.announced_addresses = text ();
+      settings.registry.announced_addresses =
+          split_list (settings.announced_addresses.c_str ());
+      return true;
+    case PROP_MIN_PORT:
+      settings.registry.min_port = g_value_get_uint (value);
+      return true;
+    case PROP_MAX_PORT:
+      settings.registry.max_port = g_value_get_uint (value);
+      return true;
+    case PROP_DRAIN_TIMEOUT:
+      settings.drain_timeout = g_value_get_uint64 (value);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool
+get_sink_property (const SinkSettings &settings, unsigned id, GValue *value)
+{
+  switch (id) {
+    case PROP_TRANSPORT:
+      g_value_set_enum (value, settings.transport);
+      return true;
+    case PROP_WHEP_PORT:
+      g_value_set_uint (value, settings.whep_port);
+      return true;
+    case PROP_WHEP_ADDRESS:
+      g_value_set_string (value, settings.whep_address.c_str ());
+      return true;
+    case PROP_MAX_VIEWERS:
+      g_value_set_uint (value, settings.registry.max_viewers);
+      return true;
+    case PROP_INTERFACES:
+      g_value_set_string (value, settings.interfaces.c_str ());
+      return true;
+    case PROP_ANNOUNCED_ADDRESSES:
+      g_value_set_string (value, settings.announced_addresses.c_str ());
+      return true;
+    case PROP_MIN_PORT:
+      g_value_set_uint (value, settings.registry.min_port);
+      return true;
+    case PROP_MAX_PORT:
+      g_value_set_uint (value, settings.registry.max_port);
+      return true;
+    case PROP_DRAIN_TIMEOUT:
+      g_value_set_uint64 (value, settings.drain_timeout);
+      return true;
+    default:
+      return false;
+  }
+}
+
+void
+install_sink_properties (GObjectClass *gobject_class)
+{
+  const SinkSettings defaults;
+  const auto flags = static_cast<GParamFlags> (
+      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+  const auto live = static_cast<GParamFlags> (
+      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
+
+  /**
+   * GstRtpRestreamSink:transport:
+   *
+   * What carries the stream to a viewer.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_TRANSPORT,
+      g_param_spec_enum ("transport", "Transport",
+          "What carries the stream to a viewer",
+          GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT, defaults.transport, flags));
+  /**
+   * GstRtpRestreamSink:whep-port:
+   *
+   * TCP port of the element's own web server: WHEP at `/whep`, a page that plays at `/`.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_WHEP_PORT,
+      g_param_spec_uint ("whep-port", "WHEP port",
+          "TCP port to serve WHEP and a player page at (0 = off)", 0, 65535, 0,
+          flags));
+  /**
+   * GstRtpRestreamSink:whep-address:
+   *
+   * IP address that the web server listens on; `0.0.0.0` or `::` for all.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_WHEP_ADDRESS,
+      g_param_spec_string ("whep-address", "WHEP address",
+          "IP address to serve WHEP at (0.0.0.0 = all)",
+          defaults.whep_address.c_str (), flags));
+  /**
+   * GstRtpRestreamSink:max-viewers:
+   *
+   * Further viewers are refused (503 over WHEP).
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_MAX_VIEWERS,
+      g_param_spec_uint ("max-viewers", "Max viewers",
+          "Most viewers at a time (0 = no bound)", 0, G_MAXUINT, 0, live));
+  /**
+   * GstRtpRestreamSink:interfaces:
+   *
+   * Comma-separated names of the network interfaces whose addresses are offered to
+   * viewers; empty for all but loopback. Loopback is offered to viewers who ask over loopback.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_INTERFACES,
+      g_param_spec_string ("interfaces", "Interfaces",
+          "Network interfaces to serve viewers on, comma-separated (empty = "
+          "all but loopback)",
+          "", live));
+  /**
+   * GstRtpRestreamSink:announced-addresses:
+   *
+   * Comma-separated IP addresses at which the machine is reached through a 1:1 NAT;
+   * offered to viewers with the local ports.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_ANNOUNCED_ADDRESSES,
+      g_param_spec_string ("announced-addresses", "Announced addresses",
+          "Public IP addresses that are mapped 1:1 to this machine, "
+          "comma-separated (empty = none)",
+          "", live));
+  /**
+   * GstRtpRestreamSink:min-port:
+   *
+   * Lowest UDP port for viewers; needs #GstRtpRestreamSink:max-port too.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_MIN_PORT,
+      g_param_spec_uint ("min-port", "Min port",
+          "Lowest UDP port for viewers (0 = any)", 0, 65535, 0, live));
+  /**
+   * GstRtpRestreamSink:max-port:
+   *
+   * Highest UDP port for viewers.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_MAX_PORT,
+      g_param_spec_uint ("max-port", "Max port",
+          "Highest UDP port for viewers (0 = any)", 0, 65535, 0, live));
+  /**
+   * GstRtpRestreamSink:drain-timeout:
+   *
+   * How long viewers may take, at the end of the stream, to be sent what is queued and a goodbye.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_DRAIN_TIMEOUT,
+      g_param_spec_uint64 ("drain-timeout", "Drain timeout",
+          "Bound on saying goodbye at end of stream, in nanoseconds", 0,
+          60 * GST_SECOND, defaults.drain_timeout, live));
+  /**
+   * GstRtpRestreamSink:stats:
+   *
+   * #GstStructure with `viewers` and `viewers-connected` (uint), `sent-packets`, `sent-bytes` and
+   * `dropped-packets` (uint64, of the viewers there are), `video` and `audio` (structures of what came in:
+   * `packets`, `bytes`, `invalid`, `join-points`, `restarts`, all uint64), and `per-viewer`: an array of
+   * structures with `id` and `state` (string), `age` (uint64, ns), and for each medium of the
+   * viewer `video-packets`, `video-bytes`, `video-dropped` (uint64). %NULL in the state NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Counters of the stream and of each viewer", GST_TYPE_STRUCTURE,
+          static_cast<GParamFlags> (
+              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+}
+
+} // namespace restream::sink

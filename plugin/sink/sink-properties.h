@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "plugin/sink/gstrtprestreamsink.h"
+#include "plugin/sink/viewer-registry.h"
+
+#include <string>
+
+#define GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT \
+  (gst_rtp_restream_sink_transport_get_type ())
+GType gst_rtp_restream_sink_transport_get_type (void);
+
+namespace restream::sink {
+
+enum SinkProperty : unsigned
+{
+  PROP_0,
+  PROP_TRANSPORT,
+  PROP_WHEP_PORT,
+  PROP_WHEP_ADDRESS,
+  PROP_MAX_VIEWERS,
+  PROP_INTERFACES,
+  PROP_ANNOUNCED_ADDRESSES,
+  PROP_MIN_PORT,
+  PROP_MAX_PORT,
+  PROP_DRAIN_TIMEOUT,
+  PROP_STATS,
+};
+
+// What the application set. Protected by the element's object lock.
+struct SinkSettings
+{
+  int transport = GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN;
+  unsigned whep_port = 0;
+  std::string whep_address = "127.0.0.1";
+  GstClockTime drain_timeout = 1 * GST_SECOND;
+  RegistrySettings registry;
+  // As given; registry has the lists.
+  std::string interfaces;
+  std::string announced_addresses;
+};
+
+void install_sink_properties (GObjectClass *gobject_class);
+// false: no such property (among those that are settings).
+bool set_sink_property (SinkSettings &settings, unsigned id,
+    const GValue *value);
+bool get_sink_property (const SinkSettings &settings, unsigned id,
+    GValue *value);
+
+} // namespace restream::sink
