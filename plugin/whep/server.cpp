@@ -458,40 +458,6 @@ Server::Impl::delete_session (SoupServerMessage *msg, const Route &where)
   close_session (where.session);
 }
 
-namespace {
-
-// libsoup before 3.3 keeps a connection for ever whose client closes it between
-// two requests: without this a server runs out of descriptors.
-void
-close_after_each_answer (SoupServer *server)
-{
-  if (soup_check_version (3, 3, 0))
-    return;
-  auto on_headers = +[] (SoupServerMessage *msg, gpointer) {
-    if (soup_server_message_get_http_version (msg) < SOUP_HTTP_2_0)
-      soup_message_headers_replace (
-          soup_server_message_get_response_headers (msg), "Connection",
-          "close");
-  };
-  g_signal_connect (server, "request-started",
-      G_CALLBACK (+[] (SoupServer *, SoupServerMessage *msg, gpointer f) {
-        g_signal_connect (msg, "got-headers", GCallback (f), nullptr);
-      }),
-      gpointer (on_headers));
-}
-
-} // namespace
-
-Ref<SoupServer>
-new_http_server ()
-{
-  auto server = Ref<SoupServer>::adopt (soup_server_new ("raw-paths", TRUE,
-      "server-header", "rtprestream ", nullptr));
-  close_after_each_answer (server.get ());
-  guard_all_bodies (server.get (), kMaxOtherBodyBytes);
-  return server;
-}
-
 Server::Server (SoupServer *server, Backend &backend, ServerOptions options)
 {
   static gsize once = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "common/ref.h"
 #include "plugin/whep/backend.h"
+#include "plugin/whep/http-server.h"
 
 #include <libsoup/soup.h>
 
@@ -13,7 +13,6 @@
 namespace restream::whep {
 
 inline constexpr std::size_t kMaxBodyBytes = 128 * 1024;
-inline constexpr std::size_t kMaxOtherBodyBytes = 1024 * 1024;
 
 struct ServerOptions
 {
@@ -30,10 +29,6 @@ struct ServerOptions
   unsigned answer_timeout_ms =
       10000; // then 504, and the late viewer is removed
 };
-
-// A SoupServer as Server wants it: paths are left percent-encoded, and the body of
-// any request is bounded (see guard_body; a handler of larger ones calls that).
-Ref<SoupServer> new_http_server ();
 
 // WHEP (draft-ietf-wish-whep-03) on a SoupServer that somebody else listens with.
 // Owns the session URLs: each is a secret of 128 random bits, never logged.

@@ -67,6 +67,18 @@ public:
     return parse (all);
   }
 
+  // Until nothing has come for a time, or the connection ends.
+  void read_until_quiet (int milliseconds)
+  {
+    GSocket *socket = g_socket_connection_get_socket (connection_.get ());
+    char buffer[4096];
+    while (g_socket_condition_timed_wait (socket, G_IO_IN, milliseconds * 1000,
+               nullptr, nullptr)
+        && g_socket_receive (socket, buffer, sizeof buffer, nullptr, nullptr)
+            > 0) {
+    }
+  }
+
   void close ()
   {
     g_io_stream_close (G_IO_STREAM (connection_.get ()), nullptr, nullptr);

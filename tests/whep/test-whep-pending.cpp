@@ -333,6 +333,50 @@ many_at_once ()
   g_assert_cmpuint (f.server->session_count (), >=, created);
 }
 
+static int
+descriptors ()
+{
+  int count = 0;
+  GDir *folder = g_dir_open ("/proc/self/fd", 0, nullptr);
+  while (g_dir_read_name (folder))
+    count++;
+  g_dir_close (folder);
+  return count;
+}
+
+// Whatever a client does with a connection, it costs nothing once it is closed.
+static void
+connections_leave_nothing ()
+{
+  Fixture f;
+  const std::string keep = "OPTIONS /whep HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string post = "POST /whep HTTP/1.1\r\nHost: x\r\n"
+                           "Content-Type: application/sdp\r\n";
+  // What it sends at once, and after an answer.
+  const std::pair<std::string, std::string> cases[] = {{"", ""},
+      {"POST /wh", ""}, {keep, ""}, {keep, keep}, {keep + keep, ""},
+      {post + "Content-Length: 30\r\n\r\nabc", ""},
+      {post + "Content-Length: 3\r\n\r\nabc", ""},
+      {post + "Content-Length: -3\r\n\r\nabc", ""},
+      {post + "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n", "abc"},
+      {post + "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n", ""}};
+  f.call ("OPTIONS /whep"); // what GIO opens once
+  int before = descriptors ();
+  for (const auto &[first, then] : cases)
+    beside_main_loop ([&] {
+      for (int i = 0; i < 10; i++) {
+        Connection connection (f.port);
+        connection.send (first);
+        connection.read_until_quiet (30);
+        if (then.empty ())
+          continue;
+        connection.send (then);
+        connection.read_until_quiet (30);
+      }
+    });
+  run_until ([&] { return descriptors () <= before; });
+}
+
 int
 main (int argc, char **argv)
 {
@@ -350,5 +394,6 @@ main (int argc, char **argv)
   g_test_add_func ("/whep/pending/server-ends", server_ends_while_pending);
   g_test_add_func ("/whep/pending/listener-ends", listener_ends_while_pending);
   g_test_add_func ("/whep/pending/many", many_at_once);
+  g_test_add_func ("/whep/connections", connections_leave_nothing);
   return g_test_run ();
 }
