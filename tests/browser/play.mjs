@@ -2,7 +2,8 @@
 // Opens a player page, lets it play, and judges by the browser's own statistics:
 //   node play.mjs --url URL [--seconds 10] [--fps 30] [--audio] [--screenshot FILE]
 // Prints JSON. Fails unless frames are decoded at 80 % of --fps or more, with --audio
-// the sound's energy grows, and no packet is lost.
+// the sound's energy grows, and no packet is lost meanwhile. What was lost before, while
+// the browser was starting its decoders, is told in "before".
 import { parseArgs } from 'node:util';
 import { launch, newPage, until } from './browser.mjs';
 
@@ -13,6 +14,7 @@ export async function sample(page) {
     for (const entry of report.values()) {
       if (entry.type !== 'inbound-rtp') continue;
       sum.packetsLost = (sum.packetsLost ?? 0) + entry.packetsLost;
+      sum[`${entry.kind}Lost`] = entry.packetsLost;
       sum.packetsReceived = (sum.packetsReceived ?? 0) + entry.packetsReceived;
       if (entry.kind === 'video') {
         Object.assign(sum, {
@@ -76,7 +78,8 @@ export async function play(page, { url, seconds = 10, fps = 30, audio = false, s
 
   const wrong = [];
   if (!(measuredFps >= 0.8 * fps)) wrong.push(`${measuredFps.toFixed(1)} fps decoded, expected ${fps}`);
-  if (after.packetsLost !== 0) wrong.push(`${after.packetsLost} packets lost`);
+  const lost = after.packetsLost - before.packetsLost;
+  if (lost !== 0) wrong.push(`${lost} packets lost`);
   if (audio && !(energy > 0)) wrong.push('no energy in the sound');
   if (picture.most - picture.least < 30) wrong.push('the picture has one colour');
   if (after.state !== 'playing') wrong.push(`the page says ${after.state}`);
