@@ -154,7 +154,8 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
       viewers_.load (std::memory_order_acquire);
   if (!viewers || viewers->empty ())
     return;
-  transport::PacketBatch batch (media, std::move (list), bytes, join_index);
+  transport::PacketBatch batch (media, std::move (list), bytes, arrival,
+      join_index);
   for (const std::shared_ptr<transport::Viewer> &viewer : *viewers)
     viewer->push (batch);
 }

@@ -38,10 +38,10 @@ with_payload_type (GstBuffer *packet, std::uint8_t payload_type)
 } // namespace
 
 PacketBatch::PacketBatch (Media media, Ref<GstBufferList> packets,
-    std::size_t bytes, std::optional<unsigned> join_index)
+    std::size_t bytes, GstClockTime arrival, std::optional<unsigned> join_index)
     : media_ (media), packets_ (std::move (packets)),
       size_ (gst_buffer_list_length (packets_.get ())), bytes_ (bytes),
-      join_index_ (join_index)
+      arrival_ (arrival), join_index_ (join_index)
 {
 }
 

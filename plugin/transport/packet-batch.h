@@ -20,13 +20,15 @@ class PacketBatch
 {
 public:
   // packets: RTP packets whose first 12 bytes are in one writable memory.
+  // arrival: running time at which the burst came in.
   // join_index: the first packet at which a viewer may start, if there is one.
   PacketBatch (Media media, Ref<GstBufferList> packets, std::size_t bytes,
-      std::optional<unsigned> join_index);
+      GstClockTime arrival, std::optional<unsigned> join_index);
 
   Media media () const { return media_; }
   unsigned size () const { return size_; }
   std::size_t bytes () const { return bytes_; }
+  GstClockTime arrival () const { return arrival_; }
   const std::optional<unsigned> &join_index () const { return join_index_; }
 
   // The whole burst with this payload type (0–127).
@@ -45,6 +47,7 @@ private:
   Ref<GstBufferList> packets_; // moved to the first variant
   unsigned size_;
   std::size_t bytes_;
+  GstClockTime arrival_;
   std::optional<unsigned> join_index_;
   std::vector<Variant> variants_;
 };

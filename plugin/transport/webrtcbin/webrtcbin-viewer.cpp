@@ -2,9 +2,12 @@
 #include "plugin/transport/webrtcbin/webrtcbin-viewer.h"
 
 #include "common/post.h"
+#include "plugin/transport/lag-meter.h"
+#include "plugin/transport/webrtcbin/callbacks.h"
 #include "plugin/transport/webrtcbin/dtls-close.h"
 #include "plugin/transport/webrtcbin/local-description.h"
 #include "plugin/transport/webrtcbin/peer-certificate.h"
+#include "plugin/transport/webrtcbin/viewer-pipeline.h"
 
 #include <gst/app/gstappsrc.h>
 #include <gst/webrtc/webrtc.h>
@@ -75,16 +78,16 @@ private:
   {
     Ref<GstElement> appsrc;
     std::uint8_t payload_type = 0;
-    bool joined =
-        false; // only the hub's streaming thread of this medium looks at it
+    // This medium's streaming thread only.
+    bool joined = false;
+    LagMeter lag;
   };
 
   Result<void> build ();
-  Result<void> add_feed (const negotiation::MediaPlan &media);
-  void configure_ice ();
-  void on_offer_set (Error error);
+  void watch_bus ();
+  void on_offer_set (Ref<GstPromise> reply);
   void on_answer_created (Ref<GstPromise> reply);
-  void on_answer_set (Error error);
+  void on_answer_set (Ref<GstPromise> reply);
   void on_gathering_state ();
   void on_connection_state ();
   void send_answer ();
@@ -93,15 +96,11 @@ private:
   void set_state (ViewerState state);
   void end (Error reason);
   void finish_drain ();
-  GstPromise *promise (void (WebrtcbinViewer::*done) (Ref<GstPromise>));
-  GstPromise *promise (void (WebrtcbinViewer::*done) (Error));
-  void connect (GObject *object, const char *signal,
-      void (WebrtcbinViewer::*handler) ());
   void watch_rtcp ();
 
-  template <typename F> void post_self (F f)
+  Recipient<WebrtcbinViewer> recipient ()
   {
-    post (config_.context.get (), weak_from_this (), std::move (f));
+    return {config_.context, weak_from_this ()};
   }
 
   // Owner's context, unless said otherwise.
@@ -125,51 +124,6 @@ private:
   std::atomic<gint64> heard_us_{0}; // set by the ICE thread, read here
 };
 
-template <typename Self> struct Closure
-{
-  Ref<GMainContext> context;
-  std::weak_ptr<Self> self;
-  void (Self::*call) ();
-};
-
-void
-WebrtcbinViewer::connect (GObject *object, const char *signal,
-    void (WebrtcbinViewer::*handler) ())
-{
-  using Handler = Closure<WebrtcbinViewer>;
-  // Webrtcbin's threads touch the closure only, which dies with the object's last signal.
-  g_signal_connect_data (
-      object, signal, G_CALLBACK (+[] (GObject *, GParamSpec *, gpointer data) {
-        auto *closure = static_cast<Handler *> (data);
-        post (closure->context.get (), closure->self,
-            [call = closure->call] (
-                WebrtcbinViewer &self) { (self.*call) (); });
-      }),
-      new Handler{config_.context, weak_from_this (), handler},
-      +[] (gpointer data, GClosure *) { delete static_cast<Handler *> (data); },
-      static_cast<GConnectFlags> (0));
-}
-
-GstPromise *
-WebrtcbinViewer::promise (void (WebrtcbinViewer::*done) (Ref<GstPromise>))
-{
-  struct Reply
-  {
-    Ref<GMainContext> context;
-    std::weak_ptr<WebrtcbinViewer> self;
-    void (WebrtcbinViewer::*done) (Ref<GstPromise>);
-  };
-  return gst_promise_new_with_change_func (
-      +[] (GstPromise *promise, gpointer data) {
-        auto *reply = static_cast<Reply *> (data);
-        post (reply->context.get (), reply->self,
-            [done = reply->done, kept = Ref<GstPromise>::retain (promise)] (
-                WebrtcbinViewer &self) { (self.*done) (kept); });
-      },
-      new Reply{config_.context, weak_from_this (), done},
-      +[] (gpointer data) { delete static_cast<Reply *> (data); });
-}
-
 // The error that a promise of webrtcbin carries; an empty text for none.
 Error
 error_of (GstPromise *promise)
@@ -186,32 +140,12 @@ error_of (GstPromise *promise)
   return {};
 }
 
-GstPromise *
-WebrtcbinViewer::promise (void (WebrtcbinViewer::*done) (Error))
-{
-  struct Reply
-  {
-    Ref<GMainContext> context;
-    std::weak_ptr<WebrtcbinViewer> self;
-    void (WebrtcbinViewer::*done) (Error);
-  };
-  return gst_promise_new_with_change_func (
-      +[] (GstPromise *promise, gpointer data) {
-        auto *reply = static_cast<Reply *> (data);
-        post (reply->context.get (), reply->self,
-            [done = reply->done, error = error_of (promise)] (
-                WebrtcbinViewer &self) { (self.*done) (error); });
-      },
-      new Reply{config_.context, weak_from_this (), done},
-      +[] (gpointer data) { delete static_cast<Reply *> (data); });
-}
-
 void
 WebrtcbinViewer::start ()
 {
   Result<void> built = build ();
   if (!built) {
-    post_self (
+    recipient ().tell (
         [error = built.error ()] (WebrtcbinViewer &self) { self.end (error); });
     return;
   }
@@ -225,7 +159,7 @@ WebrtcbinViewer::start ()
           static_cast<guint> (offer.size ()), sdp)
       != GST_SDP_OK) {
     gst_sdp_message_free (sdp);
-    post_self ([] (WebrtcbinViewer &self) {
+    recipient ().tell ([] (WebrtcbinViewer &self) {
       self.end (
           {Code::internal, "the plan makes no valid offer for webrtcbin"});
     });
@@ -234,7 +168,8 @@ WebrtcbinViewer::start ()
   Owned<GstWebRTCSessionDescription> description (
       gst_webrtc_session_description_new (GST_WEBRTC_SDP_TYPE_OFFER, sdp));
   g_signal_emit_by_name (webrtcbin_.get (), "set-remote-description",
-      description.get (), promise (&WebrtcbinViewer::on_offer_set));
+      description.get (),
+      promise_to (recipient (), &WebrtcbinViewer::on_offer_set));
   negotiation_timer_ =
       Timer (config_.context.get (), kNegotiationTimeoutMs, [this] {
         end ({Code::timeout, "webrtcbin gave no answer in time"});
@@ -245,71 +180,23 @@ WebrtcbinViewer::start ()
 Result<void>
 WebrtcbinViewer::build ()
 {
-  pipeline_ = Ref<GstElement>::sink (
-      gst_pipeline_new (("viewer-" + config_.id).c_str ()));
-  gst_pipeline_use_clock (GST_PIPELINE (pipeline_.get ()),
-      config_.clock.get ());
-  gst_element_set_start_time (pipeline_.get (), GST_CLOCK_TIME_NONE);
-  gst_element_set_base_time (pipeline_.get (), config_.base_time);
-
-  // Nobody waits at this bus; an error ends the viewer.
-  Ref<GstBus> bus = Ref<GstBus>::adopt (gst_element_get_bus (pipeline_.get ()));
-  struct BusOwner
-  {
-    Ref<GMainContext> context;
-    std::weak_ptr<WebrtcbinViewer> self;
-  };
-  gst_bus_set_sync_handler (
-      bus.get (),
-      +[] (GstBus *, GstMessage *message, gpointer data) {
-        auto *owner = static_cast<BusOwner *> (data);
-        if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
-          Owned<GError> error;
-          gst_message_parse_error (message, out (error), nullptr);
-          post (owner->context.get (), owner->self,
-              [reason = Error::from (error.get ())] (
-                  WebrtcbinViewer &self) { self.end (reason); });
-        }
-        if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_LATENCY)
-          post (owner->context.get (), owner->self, [] (WebrtcbinViewer &self) {
-            if (self.pipeline_)
-              gst_bin_recalculate_latency (GST_BIN (self.pipeline_.get ()));
-          });
-        gst_message_unref (message);
-        return GST_BUS_DROP;
-      },
-      new BusOwner{config_.context, weak_from_this ()},
-      +[] (gpointer data) { delete static_cast<BusOwner *> (data); });
-
-  webrtcbin_ =
-      Ref<GstElement>::sink (gst_element_factory_make ("webrtcbin", nullptr));
-  if (!webrtcbin_)
-    return Error{Code::unavailable,
-        "GStreamer's webrtcbin is missing: install the plugins-bad and nice "
-        "packages"};
-  g_object_set (webrtcbin_.get (), "bundle-policy",
-      GST_WEBRTC_BUNDLE_POLICY_MAX_BUNDLE, nullptr);
-  gst_bin_add (GST_BIN (pipeline_.get ()), webrtcbin_.get ());
-  configure_ice ();
-
-  // The bin's children come before negotiation only in part, so its SDES is set where it lives.
-  for_each_element (webrtcbin_.get (), "rtpbin", [this] (GstElement *rtpbin) {
-    Owned<GstStructure> sdes (
-        gst_structure_new ("application/x-rtp-source-sdes", "cname",
-            G_TYPE_STRING, config_.cname.c_str (), nullptr));
-    g_object_set (rtpbin, "sdes", sdes.get (), nullptr);
-  });
-
-  for (const negotiation::Section &section : config_.plan.sections) {
-    if (!section.accepted)
-      continue;
-    if (Result<void> added = add_feed (*section.accepted); !added)
-      return added;
+  Result<ViewerPipeline> made = make_viewer_pipeline (config_);
+  if (!made)
+    return made.error ();
+  pipeline_ = std::move (made->pipeline);
+  webrtcbin_ = std::move (made->webrtcbin);
+  for (Media media : kAllMedia) {
+    if (const negotiation::MediaPlan *plan = config_.plan.find (media))
+      feeds_[index_of (media)] = {
+          .appsrc = std::move (made->appsrcs[index_of (media)]),
+          .payload_type = plan->payload_type,
+          .lag = {},
+      };
   }
-
-  connect (G_OBJECT (webrtcbin_.get ()), "notify::connection-state",
+  watch_bus ();
+  on_notify (webrtcbin_.get (), "notify::connection-state", recipient (),
       &WebrtcbinViewer::on_connection_state);
-  connect (G_OBJECT (webrtcbin_.get ()), "notify::ice-gathering-state",
+  on_notify (webrtcbin_.get (), "notify::ice-gathering-state", recipient (),
       &WebrtcbinViewer::on_gathering_state);
 
   if (gst_element_set_state (pipeline_.get (), GST_STATE_PLAYING)
@@ -318,84 +205,42 @@ WebrtcbinViewer::build ()
   return {};
 }
 
+// Nobody waits at the pipeline's bus. An error ends the viewer.
 void
-WebrtcbinViewer::configure_ice ()
+WebrtcbinViewer::watch_bus ()
 {
-  Ref<GObject> ice;
-  g_object_get (webrtcbin_.get (), "ice-agent", ice.out (), nullptr);
-  // No UPnP: it holds each answer up by 200 ms. No ICE-TCP: 17 descriptors a viewer.
-  g_object_set (ice.get (), "ice-tcp", FALSE, nullptr);
-  if (config_.max_port)
-    g_object_set (ice.get (), "min-rtp-port", config_.min_port, "max-rtp-port",
-        config_.max_port, nullptr);
-  Ref<GObject> agent;
-  g_object_get (ice.get (), "agent", agent.out (), nullptr);
-  g_object_set (agent.get (), "upnp", FALSE, "keepalive-conncheck", TRUE,
-      nullptr);
-  for (const std::string &address : config_.addresses) {
-    gboolean added = FALSE;
-    g_signal_emit_by_name (ice.get (), "add-local-ip-address", address.c_str (),
-        &added);
-    if (!added)
-      GST_WARNING ("viewer %s: address %s cannot be used for ICE",
-          config_.id.c_str (), address.c_str ());
-  }
-}
-
-Result<void>
-WebrtcbinViewer::add_feed (const negotiation::MediaPlan &media)
-{
-  const negotiation::Codec &codec = media.codec;
-  const OutgoingStream &stream = config_.streams[index_of (media.media)];
-  Ref<GstCaps> caps = Ref<GstCaps>::adopt (gst_caps_new_simple (
-      "application/x-rtp", "media", G_TYPE_STRING, name_of (media.media),
-      "encoding-name", G_TYPE_STRING, codec.encoding_name.c_str (),
-      "clock-rate", G_TYPE_INT, static_cast<int> (codec.clock_rate), "payload",
-      G_TYPE_INT, static_cast<int> (media.payload_type), "ssrc", G_TYPE_UINT,
-      stream.ssrc, nullptr));
-
-  Feed &feed = feeds_[index_of (media.media)];
-  feed.payload_type = media.payload_type;
-  feed.appsrc = Ref<GstElement>::sink (
-      gst_element_factory_make ("appsrc", name_of (media.media)));
-  if (!feed.appsrc)
-    return Error{Code::unavailable,
-        "GStreamer's appsrc is missing: install the plugins-base package"};
-  g_object_set (feed.appsrc.get (), "caps", caps.get (), "format",
-      GST_FORMAT_TIME, "is-live", TRUE, "do-timestamp", FALSE, "block", FALSE,
-      "max-bytes", static_cast<guint64> (0), "max-buffers",
-      static_cast<guint64> (0), "max-time", static_cast<guint64> (0), nullptr);
-  gst_bin_add (GST_BIN (pipeline_.get ()), feed.appsrc.get ());
-
-  GstPadTemplate *pad_template = gst_element_class_get_pad_template (
-      GST_ELEMENT_GET_CLASS (webrtcbin_.get ()), "sink_%u");
-  Ref<GstPad> sink = Ref<GstPad>::adopt (gst_element_request_pad (
-      webrtcbin_.get (), pad_template, nullptr, caps.get ()));
-  if (!sink)
-    return Error{Code::internal, "webrtcbin gives no pad"};
-  Ref<GObject> transceiver;
-  g_object_get (sink.get (), "transceiver", transceiver.out (), nullptr);
-  g_object_set (transceiver.get (), "direction",
-      GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY, "codec-preferences",
-      caps.get (), "do-nack", media.rtx_payload_type.has_value (), nullptr);
-
-  Ref<GstPad> src = Ref<GstPad>::adopt (
-      gst_element_get_static_pad (feed.appsrc.get (), "src"));
-  if (gst_pad_link (src.get (), sink.get ()) != GST_PAD_LINK_OK)
-    return Error{Code::internal, "the viewer's pipeline cannot be linked"};
-  return {};
+  Ref<GstBus> bus = Ref<GstBus>::adopt (gst_element_get_bus (pipeline_.get ()));
+  gst_bus_set_sync_handler (
+      bus.get (),
+      +[] (GstBus *, GstMessage *message, gpointer data) {
+        auto *viewer = static_cast<Recipient<WebrtcbinViewer> *> (data);
+        if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
+          Owned<GError> error;
+          gst_message_parse_error (message, out (error), nullptr);
+          viewer->tell ([reason = Error::from (error.get ())] (
+                            WebrtcbinViewer &self) { self.end (reason); });
+        }
+        if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_LATENCY)
+          viewer->tell ([] (WebrtcbinViewer &self) {
+            if (self.pipeline_)
+              gst_bin_recalculate_latency (GST_BIN (self.pipeline_.get ()));
+          });
+        gst_message_unref (message);
+        return GST_BUS_DROP;
+      },
+      new Recipient (recipient ()), free_recipient<WebrtcbinViewer>);
 }
 
 void
-WebrtcbinViewer::on_offer_set (Error error)
+WebrtcbinViewer::on_offer_set (Ref<GstPromise> reply)
 {
   if (ended_ || !observer_)
     return;
-  if (!error.what.empty ())
+  if (Error error = error_of (reply.get ()); !error.what.empty ())
     return end (error.wrap ("setting the offer"));
   GST_DEBUG ("viewer %s: offer set", config_.id.c_str ());
   g_signal_emit_by_name (webrtcbin_.get (), "create-answer", nullptr,
-      promise (&WebrtcbinViewer::on_answer_created));
+      promise_to (recipient (), &WebrtcbinViewer::on_answer_created));
 }
 
 void
@@ -413,15 +258,16 @@ WebrtcbinViewer::on_answer_created (Ref<GstPromise> reply)
           static_cast<GstWebRTCSessionDescription **> (out (answer)), nullptr))
     return end ({Code::internal, "webrtcbin made no answer"});
   g_signal_emit_by_name (webrtcbin_.get (), "set-local-description",
-      answer.get (), promise (&WebrtcbinViewer::on_answer_set));
+      answer.get (),
+      promise_to (recipient (), &WebrtcbinViewer::on_answer_set));
 }
 
 void
-WebrtcbinViewer::on_answer_set (Error error)
+WebrtcbinViewer::on_answer_set (Ref<GstPromise> reply)
 {
   if (ended_ || !observer_)
     return;
-  if (!error.what.empty ())
+  if (Error error = error_of (reply.get ()); !error.what.empty ())
     return end (error.wrap ("setting the answer"));
   GST_DEBUG ("viewer %s: answer set, gathering candidates",
       config_.id.c_str ());
@@ -487,21 +333,19 @@ WebrtcbinViewer::send_answer ()
 void
 WebrtcbinViewer::watch_rtcp ()
 {
-  using Owner = Closure<WebrtcbinViewer>;
+  using Self = Recipient<WebrtcbinViewer>;
   auto probe = [this] (GstPad *pad, GstPadProbeCallback callback) {
-    gst_pad_add_probe (
-        pad,
+    gst_pad_add_probe (pad,
         static_cast<GstPadProbeType> (
             GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-        callback, new Owner{config_.context, weak_from_this (), nullptr},
-        +[] (gpointer data) { delete static_cast<Owner *> (data); });
+        callback, new Self (recipient ()), free_recipient<WebrtcbinViewer>);
   };
   for_each_element (webrtcbin_.get (), "nicesrc", [&] (GstElement *nicesrc) {
     Ref<GstPad> pad =
         Ref<GstPad>::adopt (gst_element_get_static_pad (nicesrc, "src"));
     probe (
         pad.get (), +[] (GstPad *, GstPadProbeInfo *, gpointer data) {
-          if (auto self = static_cast<Owner *> (data)->self.lock ())
+          if (auto self = static_cast<Self *> (data)->object.lock ())
             self->heard_us_.store (g_get_monotonic_time (),
                 std::memory_order_relaxed);
           return GST_PAD_PROBE_OK;
@@ -515,11 +359,9 @@ WebrtcbinViewer::watch_rtcp ()
     probe (
         pad.get (), +[] (GstPad *, GstPadProbeInfo *info, gpointer data) {
           if ((GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_BUFFER)
-              && has_rtcp_bye (GST_PAD_PROBE_INFO_BUFFER (info))) {
-            auto *owner = static_cast<Owner *> (data);
-            post (owner->context.get (), owner->self,
+              && has_rtcp_bye (GST_PAD_PROBE_INFO_BUFFER (info)))
+            static_cast<Self *> (data)->tell (
                 [] (WebrtcbinViewer &self) { self.finish_drain (); });
-          }
           return GST_PAD_PROBE_OK;
         });
   });
@@ -629,7 +471,9 @@ WebrtcbinViewer::push (PacketBatch &batch)
   auto *appsrc = GST_APP_SRC (feed.appsrc.get ());
   MediaCounters &counters = own_counters (batch.media ());
 
-  if (gst_app_src_get_current_level_time (appsrc) > kMaxQueueTime
+  GstClockTime now = batch.arrival ();
+  if (feed.lag.lag_ns (gst_app_src_get_current_level_buffers (appsrc), now)
+          > kMaxQueueTime
       || gst_app_src_get_current_level_bytes (appsrc) > kMaxQueueBytes) {
     if (feed.joined)
       GST_INFO ("viewer %s is too slow for the %s: it loses packets until the "
@@ -656,6 +500,7 @@ WebrtcbinViewer::push (PacketBatch &batch)
     counters.dropped.fetch_add (packets, std::memory_order_relaxed);
     return;
   }
+  feed.lag.pushed (packets, now);
   counters.packets.fetch_add (packets, std::memory_order_relaxed);
   counters.bytes.fetch_add (bytes, std::memory_order_relaxed);
 }
@@ -668,7 +513,7 @@ WebrtcbinViewer::drain (unsigned timeout_ms)
   draining_ = true;
   feeding_ = false;
   if (ended_ || !verified_) {
-    post_self ([] (WebrtcbinViewer &self) { self.finish_drain (); });
+    recipient ().tell ([] (WebrtcbinViewer &self) { self.finish_drain (); });
     return;
   }
   // The end of stream travels behind what is queued; at rtpsession it becomes the BYE.
