@@ -496,6 +496,9 @@ WebrtcbinViewer::push (PacketBatch &batch)
     packets = gst_buffer_list_length (list.get ());
     bytes = gst_buffer_list_calculate_size (list.get ());
   }
+  // GStreamer 1.22's gst_base_src_submit_buffer_list() copies a list that is shared, and then logs the
+  // length of the shared one, which may be gone: a list of its own, at the price of the same copy.
+  list = Ref<GstBufferList>::adopt (gst_buffer_list_copy (list.get ()));
   if (gst_app_src_push_buffer_list (appsrc, list.release ()) != GST_FLOW_OK) {
     counters.dropped.fetch_add (packets, std::memory_order_relaxed);
     return;
