@@ -197,6 +197,7 @@ Program::print_viewer (std::size_t index, const ViewerResult &r)
   add_count (b.get (), "packets", video.packets () + audio.packets ());
   add_count (b.get (), "lost", video.lost () + audio.lost ());
   add_count (b.get (), "delivered", r.stats.delivered);
+  add_count (b.get (), "retransmissions", r.stats.retransmissions);
   add_count (b.get (), "other_packets", r.stats.other_packets);
   add_media (b.get (), "video", video, r.posted_us);
   add_media (b.get (), "audio", audio, r.posted_us);

@@ -106,7 +106,7 @@ WebrtcPeer::WebrtcPeer (GMainContext *context, PeerOptions options,
       options_ (std::move (options)), events_ (std::move (events)),
       pending_ (std::make_shared<Pending> ())
 {
-  media_of_pt_.fill (-1);
+  media_of_pt_.fill (kNone);
 }
 
 WebrtcPeer::~WebrtcPeer ()
@@ -311,10 +311,12 @@ WebrtcPeer::set_answer (const std::string &text,
             ? gst_structure_get_string (gst_caps_get_structure (caps.get (), 0),
                 "encoding-name")
             : nullptr;
-        if (pt < media_of_pt_.size () && codec
-            && g_ascii_strcasecmp (codec, "rtx") != 0)
-          media_of_pt_[pt] = static_cast<int> (index_of (
-              strcmp (kind, "video") == 0 ? Media::video : Media::audio));
+        if (pt >= media_of_pt_.size () || !codec)
+          continue;
+        media_of_pt_[pt] = g_ascii_strcasecmp (codec, "rtx") == 0
+            ? kRtx
+            : static_cast<int> (index_of (
+                strcmp (kind, "video") == 0 ? Media::video : Media::audio));
       }
     }
   }
@@ -445,8 +447,10 @@ WebrtcPeer::count (GstBuffer *buffer)
   bool all_there = false;
   {
     std::lock_guard lock (mutex_);
-    const int media = map.size >= 2 ? media_of_pt_[map.data[1] & 0x7f] : -1;
-    if (media < 0
+    const int media = map.size >= 2 ? media_of_pt_[map.data[1] & 0x7f] : kNone;
+    if (media == kRtx)
+      stats_.retransmissions++;
+    else if (media < 0
         || !stats_.media[static_cast<std::size_t> (media)].add (map.data,
             map.size, now))
       stats_.other_packets++;

@@ -39,10 +39,10 @@ struct PeerStats
 {
   std::array<RtpCounter, kMediaCount> media{
       RtpCounter (RtpCounter::Codec::h264), RtpCounter ()};
-  std::uint64_t other_packets =
-      0; // RTX, or a payload type that is not in the answer
-  std::uint64_t delivered =
-      0; // packets that left webrtcbin, after its jitter buffer
+  std::uint64_t retransmissions = 0; // RTX
+  std::uint64_t other_packets = 0; // a payload type that is not in the answer
+  // Packets that left webrtcbin, after its jitter buffer.
+  std::uint64_t delivered = 0;
   std::int64_t bye_us = 0; // first RTCP BYE, 0: none
 };
 
@@ -98,9 +98,10 @@ private:
   // A promise whose outcome is posted to this peer.
   GstPromise *promise_to (Reply reply);
 
+  static constexpr int kNone = -1, kRtx = -2;
   mutable std::mutex mutex_; // what the streaming threads share:
   PeerStats stats_;
-  std::array<int, 128> media_of_pt_; // from the answer; -1: none
+  std::array<int, 128> media_of_pt_; // from the answer, or kNone, kRtx
   bool media_told_ = false;
   std::array<Ref<GstElement>, kMediaCount> sinks_;
 };
