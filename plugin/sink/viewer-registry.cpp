@@ -18,6 +18,7 @@ ViewerRegistry::ViewerRegistry (Hub &hub, RegistryObserver &observer,
     : hub_ (hub), observer_ (observer), control_ (std::move (control)),
       teardown_ (kTeardownThreads)
 {
+  publish (); // an empty list: statistics may be asked for before the first viewer
   teardown_.run (transport::warm_up_webrtcbin);
 }
 

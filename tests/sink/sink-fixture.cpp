@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "tests/sink/sink-fixture.h"
+
+#include "tests/src/packets.h"
+
+#include <chrono>
+
+// Last, because it makes macros of words such as fail.
+#include <gst/check/gstcheck.h>
+
+namespace restream::sinktest {
+
+namespace {
+
+constexpr unsigned kDeadlineS = 40;
+constexpr unsigned kKeyframeInterval = 10;
+constexpr unsigned kFps = 30;
+
+const char *const kCaps[kMediaCount] = {
+    "application/x-rtp, media=(string)video, encoding-name=(string)H264, "
+    "clock-rate=(int)90000, payload=(int)102, packetization-mode=(string)1, "
+    "profile-level-id=(string)42c01e",
+    "application/x-rtp, media=(string)audio, encoding-name=(string)OPUS, "
+    "clock-rate=(int)48000, payload=(int)111, encoding-params=(string)2",
+};
+
+using packets::Bytes;
+
+Ref<GstBuffer>
+buffer_of (const Bytes &bytes)
+{
+  return Ref<GstBuffer>::adopt (
+      gst_buffer_new_memdup (bytes.data (), bytes.size ()));
+}
+
+// The packets of one medium, as one FFmpeg after the other would send them.
+class Sender
+{
+public:
+  explicit Sender (Media media) : media_ (media) { restart (0); }
+
+  void restart (unsigned count)
+  {
+    run_ = count;
+    rtp_.ssrc = 0x5a000000u + 0x00010001u * count
+        + static_cast<unsigned> (index_of (media_));
+    // Near the wrap, so that every run crosses it.
+    rtp_.sequence = static_cast<std::uint16_t> (65500 - 1000 * count);
+    rtp_.timestamp = 0xfffff000u - 0x10000000u * count;
+    rtp_.payload_type = (media_ == Media::video ? 102 : 111) + count % 2;
+    picture_ = 0;
+  }
+  unsigned run () const { return run_; }
+
+  // One picture or one frame of sound.
+  std::vector<Bytes> next ()
+  {
+    std::vector<Bytes> out;
+    if (media_ == Media::audio) {
+      rtp_.payload = Bytes (40, 0x78);
+      add (out, false);
+      rtp_.timestamp += 960;
+      return out;
+    }
+    if (picture_++ % kKeyframeInterval == 0) {
+      rtp_.payload = packets::kSps;
+      add (out, false);
+      rtp_.payload = packets::kPps;
+      add (out, false);
+      rtp_.payload = Bytes (1000, 0x11); // FU-A of an IDR slice: start, end
+      rtp_.payload[0] = 0x7c;
+      rtp_.payload[1] = 0x85;
+      add (out, false);
+      rtp_.payload[1] = 0x45;
+      add (out, true);
+    } else {
+      rtp_.payload = Bytes (300, 0x22);
+      rtp_.payload[0] = 0x41;
+      add (out, true);
+    }
+    rtp_.timestamp += 90000 / kFps;
+    return out;
+  }
+
+private:
+  void add (std::vector<Bytes> &out, bool marker)
+  {
+    rtp_.marker = marker;
+    out.push_back (packets::rtp (rtp_));
+    rtp_.sequence++;
+  }
+
+  Media media_;
+  packets::Rtp rtp_;
+  unsigned run_ = 0, picture_ = 0;
+};
+
+} // namespace
+
+bool
+comes_true (const std::function<bool ()> &condition, unsigned seconds)
+{
+  const gint64 end = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
+  Timer tick (nullptr, 10, [] { return true; });
+  while (!condition ()) {
+    if (g_get_monotonic_time () > end)
+      return false;
+    g_main_context_iteration (nullptr, TRUE);
+  }
+  return true;
+}
+
+void
+wait_until (const std::string &what, const std::function<bool ()> &condition)
+{
+  fail_unless (comes_true (condition, kDeadlineS), "waited in vain for: %s",
+      what.c_str ());
+}
+
+struct Reply::State
+{
+  std::mutex mutex;
+  bool done = false;
+  Owned<GstStructure> structure;
+};
+
+Reply::Reply () : state_ (std::make_shared<State> ())
+{
+  using Kept = std::shared_ptr<State>;
+  promise_ = Ref<GstPromise>::adopt (gst_promise_new_with_change_func (
+      +[] (GstPromise *promise, gpointer data) {
+        auto &state = *static_cast<Kept *> (data);
+        const std::lock_guard lock (state->mutex);
+        if (gst_promise_wait (promise) == GST_PROMISE_RESULT_REPLIED)
+          if (const GstStructure *s = gst_promise_get_reply (promise))
+            state->structure.reset (gst_structure_copy (s));
+        state->done = true;
+      },
+      new Kept (state_),
+      +[] (gpointer data) { delete static_cast<Kept *> (data); }));
+}
+
+bool
+Reply::there () const
+{
+  const std::lock_guard lock (state_->mutex);
+  return state_->done;
+}
+
+const GstStructure *
+Reply::wait () const
+{
+  wait_until ("the reply of an action signal", [this] { return there (); });
+  fail_unless (state_->structure != nullptr, "a reply without a structure");
+  return state_->structure.get ();
+}
+
+unsigned
+Reply::wait_status () const
+{
+  const GstStructure *reply = wait ();
+  fail_unless (gst_structure_has_name (reply, "rtprestream-error"),
+      "the reply is no error but %s", gst_structure_get_name (reply));
+  guint status = 0;
+  fail_unless (gst_structure_get_uint (reply, "status", &status));
+  fail_if (text ("message").empty (), "an error without a message");
+  return status;
+}
+
+std::string
+Reply::text (const char *field) const
+{
+  const char *value = gst_structure_get_string (wait (), field);
+  return value ? value : "";
+}
+
+Rig::Rig (Options options) : options_ (options)
+{
+  pipeline_ = Ref<GstElement>::sink (gst_pipeline_new ("rig"));
+  sink_ = Ref<GstElement>::sink (
+      gst_element_factory_make ("rtprestreamsink", "sink"));
+  fail_unless (sink_.get () != nullptr, "no rtprestreamsink");
+  gst_bin_add (GST_BIN (pipeline_.get ()), sink_.get ());
+  g_signal_connect (sink_.get (), "viewer-added",
+      G_CALLBACK (+[] (GstElement *, const char *id, Rig *self) {
+        self->record ("added", id, "");
+      }),
+      this);
+  g_signal_connect (sink_.get (), "viewer-state-changed",
+      G_CALLBACK (+[] (GstElement *, const char *id, const char *state,
+                       Rig *self) { self->record ("state", id, state); }),
+      this);
+  g_signal_connect (sink_.get (), "viewer-removed",
+      G_CALLBACK (+[] (GstElement *, const char *id, const char *reason,
+                       Rig *self) { self->record ("removed", id, reason); }),
+      this);
+  for (Media media : kAllMedia) {
+    if (!(media == Media::video ? options.video : options.audio))
+      continue;
+    Ref<GstPad> &pad = pads_[index_of (media)];
+    pad = Ref<GstPad>::sink (gst_pad_new (name_of (media), GST_PAD_SRC));
+    auto peer = Ref<GstPad>::adopt (
+        gst_element_get_static_pad (sink_.get (), name_of (media)));
+    gst_pad_set_active (pad.get (), TRUE);
+    fail_unless (
+        gst_pad_link_full (pad.get (), peer.get (), GST_PAD_LINK_CHECK_NOTHING)
+        == GST_PAD_LINK_OK);
+  }
+  if (options.start) {
+    set_state (GST_STATE_PLAYING);
+    for (Media media : kAllMedia)
+      push_headers (media);
+  }
+  if (options.start && options.feed) {
+    start_feed ();
+    wait_media ();
+  }
+}
+
+Rig::~Rig ()
+{
+  stop_feed ();
+  set_state (GST_STATE_NULL);
+  g_signal_handlers_disconnect_by_data (sink_.get (), this);
+}
+
+void
+Rig::set_state (GstState state)
+{
+  // In a thread, so that a deadlock fails the test here.
+  std::atomic<int> result{-1};
+  std::thread changer (
+      [&] { result = gst_element_set_state (pipeline_.get (), state); });
+  const bool done = comes_true ([&] { return result != -1; }, kDeadlineS);
+  if (!done)
+    changer.detach ();
+  fail_unless (done, "the change to %s does not end",
+      gst_element_state_get_name (state));
+  changer.join ();
+  fail_unless (result != GST_STATE_CHANGE_FAILURE, "no change to %s",
+      gst_element_state_get_name (state));
+}
+
+void
+Rig::push_headers (Media media)
+{
+  GstPad *pad = pads_[index_of (media)].get ();
+  if (!pad)
+    return;
+  fail_unless (
+      push_event (media, gst_event_new_stream_start (name_of (media))));
+  auto caps =
+      Ref<GstCaps>::adopt (gst_caps_from_string (kCaps[index_of (media)]));
+  fail_unless (push_event (media, gst_event_new_caps (caps.get ())));
+  GstSegment segment;
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  fail_unless (push_event (media, gst_event_new_segment (&segment)));
+}
+
+bool
+Rig::push_event (Media media, GstEvent *event)
+{
+  return gst_pad_push_event (pads_[index_of (media)].get (), event);
+}
+
+void
+Rig::push (Media media, const std::vector<std::uint8_t> &packet)
+{
+  auto buffer = buffer_of (packet);
+  GST_BUFFER_PTS (buffer.get ()) =
+      gst_element_get_current_running_time (pipeline_.get ());
+  gst_pad_push (pads_[index_of (media)].get (), buffer.release ());
+}
+
+void
+Rig::start_feed ()
+{
+  feeding_ = true;
+  feeder_ = std::thread ([this] { feed (); });
+}
+
+void
+Rig::stop_feed ()
+{
+  feeding_ = false;
+  if (feeder_.joinable ())
+    feeder_.join ();
+}
+
+void
+Rig::feed ()
+{
+  using namespace std::chrono;
+  struct Line
+  {
+    Sender sender;
+    steady_clock::duration every;
+    steady_clock::time_point due;
+  };
+  const auto start = steady_clock::now ();
+  Line lines[] = {{Sender (Media::video), microseconds (33333), start},
+      {Sender (Media::audio), milliseconds (20), start}};
+  while (feeding_) {
+    for (Media media : kAllMedia) {
+      Line &line = lines[index_of (media)];
+      GstPad *pad = pads_[index_of (media)].get ();
+      if (!pad || steady_clock::now () < line.due)
+        continue;
+      line.due += line.every;
+      if (const unsigned restarts = restarts_; restarts != line.sender.run ())
+        line.sender.restart (restarts);
+      GstBufferList *list = gst_buffer_list_new ();
+      for (const Bytes &packet : line.sender.next ()) {
+        auto buffer = buffer_of (packet);
+        GST_BUFFER_PTS (buffer.get ()) =
+            gst_element_get_current_running_time (pipeline_.get ());
+        gst_buffer_list_add (list, buffer.release ());
+      }
+      gst_pad_push_list (pad, list); // the sink may be stopped: no matter
+    }
+    std::this_thread::sleep_until (std::min (lines[0].due, lines[1].due));
+  }
+}
+
+void
+Rig::wait_media ()
+{
+  for (Media media : kAllMedia)
+    if (pads_[index_of (media)])
+      wait_until ("the sink has media",
+          [&] { return stat (name_of (media), "packets") > 0; });
+}
+
+Reply
+Rig::add_viewer (const std::string &offer)
+{
+  Reply reply;
+  Owned<GstStructure> options (
+      gst_structure_new ("options", "loopback", G_TYPE_BOOLEAN, TRUE, nullptr));
+  g_signal_emit_by_name (sink_.get (), "add-viewer", offer.c_str (),
+      options.get (), reply.promise ());
+  return reply;
+}
+
+Reply
+Rig::remove_viewer (const std::string &id)
+{
+  Reply reply;
+  g_signal_emit_by_name (sink_.get (), "remove-viewer", id.c_str (),
+      reply.promise ());
+  return reply;
+}
+
+Reply
+Rig::drain (GstClockTime timeout)
+{
+  Reply reply;
+  g_signal_emit_by_name (sink_.get (), "drain", static_cast<guint64> (timeout),
+      reply.promise ());
+  return reply;
+}
+
+Owned<GstStructure>
+Rig::stats () const
+{
+  GstStructure *stats = nullptr;
+  g_object_get (sink_.get (), "stats", &stats, nullptr);
+  return Owned<GstStructure> (stats);
+}
+
+std::uint64_t
+Rig::stat (const char *medium, const char *field) const
+{
+  Owned<GstStructure> all = stats (), one;
+  fail_unless (all != nullptr, "no statistics");
+  GstStructure *raw = nullptr;
+  fail_unless (gst_structure_get (all.get (), medium, GST_TYPE_STRUCTURE, &raw,
+      nullptr));
+  one.reset (raw);
+  guint64 value = 0;
+  fail_unless (gst_structure_get_uint64 (one.get (), field, &value),
+      "no %s of %s in the statistics", field, medium);
+  return value;
+}
+
+void
+Rig::record (const char *name, const char *id, const char *detail)
+{
+  const std::lock_guard lock (mutex_);
+  records_.push_back ({name, id, detail});
+}
+
+std::vector<SignalRecord>
+Rig::records () const
+{
+  const std::lock_guard lock (mutex_);
+  return records_;
+}
+
+bool
+Rig::saw (const std::string &name, const std::string &id) const
+{
+  for (const SignalRecord &r : records ())
+    if (r.name == name && r.viewer_id == id)
+      return true;
+  return false;
+}
+
+std::string
+Rig::reason_of_removal (const std::string &id) const
+{
+  for (const SignalRecord &r : records ())
+    if (r.name == "removed" && r.viewer_id == id)
+      return r.detail;
+  return "";
+}
+
+Ref<GstMessage>
+Rig::wait_message (GstMessageType types)
+{
+  auto bus = Ref<GstBus>::adopt (gst_element_get_bus (pipeline_.get ()));
+  Ref<GstMessage> message;
+  wait_until ("a message", [&] {
+    message = Ref<GstMessage>::adopt (gst_bus_pop_filtered (bus.get (), types));
+    return static_cast<bool> (message);
+  });
+  return message;
+}
+
+Viewer::Viewer (test::PeerOptions options)
+{
+  auto peer = test::WebrtcPeer::create (nullptr, std::move (options),
+      {.connected = [this] (std::int64_t) { connected_ = true; },
+          .media = [this] (std::int64_t) { media_ = true; },
+          .closed = [this] (std::int64_t us) { closed_us_ = us; },
+          .failed = [this] (const std::string &why) { problem_ = why; }});
+  fail_unless (peer.has_value (), "no viewer: %s",
+      peer ? "" : peer.error ().what.c_str ());
+  peer_ = *peer;
+}
+
+Viewer::~Viewer ()
+{
+  stop ();
+}
+
+const std::string &
+Viewer::offer ()
+{
+  if (offer_.empty ()) {
+    std::string problem;
+    peer_->create_offer ([&] (Result<std::string> made) {
+      if (made)
+        offer_ = *made;
+      else
+        problem = made.error ().what;
+    });
+    wait_until ("an offer",
+        [&] { return !offer_.empty () || !problem.empty (); });
+    fail_unless (problem.empty (), "no offer: %s", problem.c_str ());
+  }
+  return offer_;
+}
+
+void
+Viewer::join (Rig &rig)
+{
+  join_with (rig, offer ());
+}
+
+void
+Viewer::join_with (Rig &rig, const std::string &given)
+{
+  Reply reply = rig.add_viewer (given);
+  const GstStructure *s = reply.wait ();
+  fail_unless (gst_structure_has_name (s, "rtprestream-viewer"),
+      "no viewer but %s: %s", gst_structure_get_name (s),
+      reply.text ("message").c_str ());
+  id_ = reply.text ("viewer-id");
+  answer_ = reply.text ("answer");
+  bool set = false;
+  std::string problem;
+  peer_->set_answer (answer_, [&] (Result<void> done) {
+    set = true;
+    if (!done)
+      problem = done.error ().what;
+  });
+  wait_until ("the answer is set", [&] { return set; });
+  fail_unless (problem.empty (), "the viewer refuses the answer: %s\n%s",
+      problem.c_str (), answer_.c_str ());
+}
+
+void
+Viewer::stop ()
+{
+  if (!peer_)
+    return;
+  last_ = peer_->stats ();
+  peer_->stop ();
+  peer_.reset ();
+}
+
+test::PeerStats
+Viewer::stats () const
+{
+  return peer_ ? peer_->stats () : last_;
+}
+
+const test::RtpCounter &
+Viewer::counter (Media media)
+{
+  last_ = stats ();
+  return last_.media[index_of (media)];
+}
+
+void
+Viewer::wait_media ()
+{
+  wait_until ("media at a viewer",
+      [this] { return media_ || !problem_.empty (); });
+  fail_unless (problem_.empty (), "viewer: %s", problem_.c_str ());
+}
+
+void
+Viewer::wait_closed ()
+{
+  wait_until ("the close at a viewer", [this] { return closed (); });
+}
+
+std::string
+read_source (const std::string &path)
+{
+  Owned<char> file (g_build_filename (g_getenv ("RTPRESTREAM_SOURCE_ROOT"),
+      path.c_str (), nullptr));
+  Owned<char> text;
+  Owned<GError> error;
+  gsize length = 0;
+  g_file_get_contents (file.get (), out (text), &length, out (error));
+  fail_unless (error == nullptr, "%s", error ? error->message : "");
+  return std::string (text.get (), length);
+}
+
+static unsigned
+count_entries (const char *path)
+{
+  GDir *dir = g_dir_open (path, 0, nullptr);
+  fail_unless (dir != nullptr);
+  unsigned count = 0;
+  while (g_dir_read_name (dir))
+    count++;
+  g_dir_close (dir);
+  return count;
+}
+
+unsigned
+count_descriptors ()
+{
+  return count_entries ("/proc/self/fd");
+}
+
+unsigned
+count_threads ()
+{
+  return count_entries ("/proc/self/task");
+}
+
+} // namespace restream::sinktest

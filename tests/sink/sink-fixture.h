@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A rtprestreamsink in a pipeline, a source of RTP for its pads, and viewers made
+// of webrtcbin that join by the add-viewer signal.
+#pragma once
+
+#include "common/media.h"
+#include "common/ref.h"
+#include "tests/support/webrtc-peer.h"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace restream::sinktest {
+
+// Runs the default context until the condition holds; fails the test, by name,
+// if it does not within a time far longer than anything takes that works.
+void wait_until (const std::string &what,
+    const std::function<bool ()> &condition);
+bool comes_true (const std::function<bool ()> &condition, unsigned seconds);
+
+// A promise whose reply is waited for.
+class Reply
+{
+public:
+  Reply ();
+  // For one action signal.
+  GstPromise *promise () const { return promise_.get (); }
+  bool there () const;
+  const GstStructure *wait () const;
+  // Of an rtprestream-error; fails the test on any other reply.
+  unsigned wait_status () const;
+  std::string text (const char *field) const;
+
+private:
+  struct State;
+  std::shared_ptr<State> state_;
+  Ref<GstPromise> promise_;
+};
+
+struct SignalRecord
+{
+  std::string name; // "added", "state", "removed"
+  std::string viewer_id;
+  std::string detail; // the state, or the reason
+};
+
+class Rig
+{
+public:
+  struct Options
+  {
+    bool video = true;
+    bool audio = true;
+    bool start = true; // to PLAYING
+    bool feed = true;
+  };
+  Rig () : Rig (Options ()) {}
+  explicit Rig (Options options);
+  ~Rig ();
+  Rig (const Rig &) = delete;
+  Rig &operator= (const Rig &) = delete;
+
+  GstElement *sink () const { return sink_.get (); }
+  GstElement *pipeline () const { return pipeline_.get (); }
+  void set_state (GstState state); // must succeed, within a bound
+
+  // Sends in real time, from a thread of its own, until it is stopped.
+  void start_feed ();
+  void stop_feed ();
+  // A new sender: another SSRC, sequence, timestamp and payload type, from the next packet.
+  void restart_source () { restarts_++; }
+  void push (Media media, const std::vector<std::uint8_t> &packet);
+  bool push_event (Media media, GstEvent *event);
+  void push_headers (Media media);
+  // Without it the sink refuses viewers.
+  void wait_media ();
+
+  Reply add_viewer (const std::string &offer);
+  Reply remove_viewer (const std::string &id);
+  Reply drain (GstClockTime timeout);
+
+  Owned<GstStructure> stats () const;
+  std::uint64_t stat (const char *medium, const char *field) const;
+  std::vector<SignalRecord> records () const;
+  bool saw (const std::string &name, const std::string &id) const;
+  std::string reason_of_removal (const std::string &id) const;
+  // The next message of these types; fails the test if none comes.
+  Ref<GstMessage> wait_message (GstMessageType types);
+
+private:
+  void feed ();
+  void record (const char *name, const char *id, const char *detail);
+
+  Options options_;
+  Ref<GstElement> pipeline_, sink_;
+  Ref<GstPad> pads_[kMediaCount];
+  std::thread feeder_;
+  std::atomic<bool> feeding_{false};
+  std::atomic<unsigned> restarts_{0};
+  mutable std::mutex mutex_;
+  std::vector<SignalRecord> records_;
+};
+
+// A viewer: a webrtcbin of tests/support, and what it has told.
+class Viewer
+{
+public:
+  explicit Viewer (test::PeerOptions options = {});
+  ~Viewer ();
+  Viewer (const Viewer &) = delete;
+  Viewer &operator= (const Viewer &) = delete;
+
+  const std::string &offer ();
+  // The whole way in: offer, add-viewer, answer. Fails the test on a refusal.
+  void join (Rig &rig);
+  // The same with what the sink is given instead of the viewer's own offer.
+  void join_with (Rig &rig, const std::string &offer);
+  void stop (); // without a word to the sink
+
+  const std::string &id () const { return id_; }
+  const std::string &answer () const { return answer_; }
+  test::PeerStats stats () const;
+  const test::RtpCounter &counter (Media media);
+  void wait_media ();
+  void wait_closed ();
+  bool connected () const { return connected_; }
+  bool has_media () const { return media_; }
+  bool closed () const { return closed_us_ != 0; }
+  std::int64_t closed_us () const { return closed_us_; }
+
+private:
+  std::shared_ptr<test::WebrtcPeer> peer_;
+  test::PeerStats last_;
+  std::string offer_, id_, answer_, problem_;
+  bool connected_ = false, media_ = false;
+  std::int64_t closed_us_ = 0;
+};
+
+std::string read_source (const std::string &path); // of the source tree
+// Entries of /proc/self/fd and /proc/self/task.
+unsigned count_descriptors ();
+unsigned count_threads ();
+
+} // namespace restream::sinktest
