@@ -348,14 +348,17 @@ gst_rtp_restream_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
       break;
     }
     case GST_EVENT_EOS: {
+      std::array<bool, kMediaCount> linked;
+      for (Media m : kAllMedia)
+        linked[index_of (m)] =
+            gst_pad_is_linked (self->impl->inputs[index_of (m)].pad);
       bool all = true;
-      for (Input &other : self->impl->inputs) {
-        bool linked = gst_pad_is_linked (other.pad);
+      {
+        // Marked and judged at once: the two media may end on two threads.
         ObjectLock lock (self);
-        if (&other == &input)
-          other.eos = true;
-        else if (linked && !other.eos)
-          all = false;
+        input.eos = true;
+        for (Media m : kAllMedia)
+          all &= self->impl->inputs[index_of (m)].eos || !linked[index_of (m)];
       }
       if (all)
         gst_rtp_restream_sink_end (self, gst_event_get_seqnum (event));
