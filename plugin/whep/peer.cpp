@@ -2,13 +2,33 @@
 #include "plugin/whep/peer.h"
 
 #include <gio/gio.h>
-#include <glib-unix.h>
 
 #include <poll.h>
 
 #include <cstring>
 
 namespace restream::whep {
+
+namespace {
+
+// GLib's own source for descriptors knows no POLLRDHUP: its conditions are an
+// enumeration that has no room for it.
+struct HangUpSource
+{
+  GSource base;
+  GPollFD poll;
+};
+
+GSourceFuncs hang_up_functions = {nullptr,
+    +[] (GSource *source) -> gboolean {
+      return reinterpret_cast<HangUpSource *> (source)->poll.revents != 0;
+    },
+    +[] (GSource *, GSourceFunc callback, gpointer data) -> gboolean {
+      return callback (data);
+    },
+    nullptr, nullptr, nullptr};
+
+} // namespace
 
 bool
 is_loopback (SoupServerMessage *msg)
@@ -32,17 +52,20 @@ HangUpWatch::HangUpWatch (SoupServerMessage *msg, std::function<void ()> gone)
   GSocket *socket = soup_server_message_get_socket (msg);
   if (!socket)
     return;
-  // POLLRDHUP and not a read of nothing: there may be bytes of a next request in front.
-  source_ = Ref<GSource>::adopt (g_unix_fd_source_new (g_socket_get_fd (socket),
-      GIOCondition (POLLRDHUP | G_IO_HUP | G_IO_ERR)));
-  GUnixFDSourceFunc callback = [] (gint, GIOCondition,
-                                   gpointer data) -> gboolean {
-    (*static_cast<std::function<void ()> *> (data)) ();
-    return G_SOURCE_REMOVE;
-  };
+  source_ = Ref<GSource>::adopt (
+      g_source_new (&hang_up_functions, sizeof (HangUpSource)));
+  GPollFD &poll = reinterpret_cast<HangUpSource *> (source_.get ())->poll;
+  // Not a read of nothing: there may be bytes of a next request in front.
+  poll = {g_socket_get_fd (socket), POLLRDHUP | POLLHUP | POLLERR, 0};
+  g_source_add_poll (source_.get (), &poll);
   g_source_set_callback (
-      source_.get (), G_SOURCE_FUNC (callback),
-      new std::function<void ()> (std::move (gone)), +[] (gpointer data) {
+      source_.get (),
+      +[] (gpointer data) -> gboolean {
+        (*static_cast<std::function<void ()> *> (data)) ();
+        return G_SOURCE_REMOVE;
+      },
+      new std::function<void ()> (std::move (gone)),
+      +[] (gpointer data) {
         delete static_cast<std::function<void ()> *> (data);
       });
   g_source_attach (source_.get (), g_main_context_get_thread_default ());

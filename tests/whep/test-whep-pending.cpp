@@ -362,15 +362,15 @@ connections_leave_nothing ()
       {post + "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n", ""}};
   f.call ("OPTIONS /whep"); // what GIO opens once
   int before = descriptors ();
-  for (const auto &[first, then] : cases)
+  for (const auto &c : cases)
     beside_main_loop ([&] {
       for (int i = 0; i < 10; i++) {
         Connection connection (f.port);
-        connection.send (first);
+        connection.send (c.first);
         connection.read_until_quiet (30);
-        if (then.empty ())
+        if (c.second.empty ())
           continue;
-        connection.send (then);
+        connection.send (c.second);
         connection.read_until_quiet (30);
       }
     });
