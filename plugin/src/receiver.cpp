@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/src/receiver.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -52,7 +53,7 @@ Receiver::fill (Slot &slot)
 int
 Receiver::receive (int fd)
 {
-  for (unsigned i = 0; i < kBurst; i++) {
+  for (unsigned i = 0; i < stale_; i++) {
     if (!fill (slots_[i]))
       return -ENOMEM;
     parts_[i][0] = {slots_[i].map.data, kSlotBytes};
@@ -62,8 +63,11 @@ Receiver::receive (int fd)
     header.msg_flags = 0;
   }
   const int n = recvmmsg (fd, messages_.data (), kBurst, MSG_DONTWAIT, nullptr);
+  const int error = errno;
+  // One more than were received: the kernel may have begun with it.
+  stale_ = std::min (kBurst, static_cast<unsigned> (std::max (n, 0)) + 1);
   if (n < 0)
-    return -errno;
+    return -error;
 
   for (int i = 0; i < n; i++) {
     if (messages_[i].msg_len > kSlotBytes)

@@ -61,6 +61,7 @@ private:
   // What does not fit a slot. kMaxDatagram for each, but hardly ever touched.
   std::unique_ptr<std::uint8_t[]> big_;
   std::uint32_t overflow_ = 0;
+  unsigned stale_ = kBurst; // messages to make ready before the next call
 };
 
 } // namespace restream::src

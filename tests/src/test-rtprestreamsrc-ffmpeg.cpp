@@ -270,8 +270,12 @@ rtprestreamsrc_ffmpeg_suite (void)
   tcase_add_test (tc, test_rtcp_on_the_same_ports);
   tcase_add_test (tc, test_rtcp_on_the_next_ports);
   tcase_add_test (tc, test_restart_of_ffmpeg);
-  tcase_add_test (tc, test_bare_webrtcbin);
-  tcase_add_test (tc, test_queued_webrtcbin);
+  // GStreamer's DTLS plugin keeps one agent for the whole process, which its leak
+  // tracer tells of; the leak sanitizer watches these two instead.
+  if (!g_getenv ("GST_TRACERS")) {
+    tcase_add_test (tc, test_bare_webrtcbin);
+    tcase_add_test (tc, test_queued_webrtcbin);
+  }
   return suite;
 }
 
