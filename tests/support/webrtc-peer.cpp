@@ -22,12 +22,10 @@ constexpr auto kPendingTimeout = std::chrono::seconds (10);
 
 const char *const kVideoCaps =
     "application/x-rtp, media=(string)video, encoding-name=(string)H264, "
-    "payload=(int)96, "
     "clock-rate=(int)90000, packetization-mode=(string)1, "
     "profile-level-id=(string)42e01f, level-asymmetry-allowed=(string)1";
 const char *const kAudioCaps =
     "application/x-rtp, media=(string)audio, encoding-name=(string)OPUS, "
-    "payload=(int)97, "
     "clock-rate=(int)48000, encoding-params=(string)2";
 
 Result<Owned<GstSDPMessage>>
@@ -223,6 +221,10 @@ WebrtcPeer::start ()
       continue;
     auto caps = Ref<GstCaps>::adopt (
         gst_caps_from_string (media == Media::video ? kVideoCaps : kAudioCaps));
+    gst_caps_set_simple (caps.get (), "payload", G_TYPE_INT,
+        media == Media::video ? options_.video_payload_type
+                              : options_.audio_payload_type,
+        nullptr);
     Ref<GstWebRTCRTPTransceiver> transceiver;
     g_signal_emit_by_name (webrtc_.get (), "add-transceiver",
         GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_RECVONLY, caps.get (),

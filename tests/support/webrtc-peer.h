@@ -23,6 +23,9 @@ struct PeerOptions
   std::string name = "viewer";
   bool video = true;
   bool audio = true;
+  // Of its offer.
+  int video_payload_type = 96;
+  int audio_payload_type = 97;
 };
 
 // What a peer tells its owner. All times are g_get_monotonic_time().
