@@ -371,13 +371,12 @@ gst_rtp_restream_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
   return ok;
 }
 
+// Here and not in change_state, before the state lock is taken: a thread that
+// has it may be waiting for the very handler.
 static GstStateChangeReturn
-gst_rtp_restream_sink_change_state (GstElement *element,
-    GstStateChange transition)
+gst_rtp_restream_sink_set_state (GstElement *element, GstState state)
 {
   auto *self = GST_RTP_RESTREAM_SINK (element);
-  Impl *impl = self->impl;
-
   if (std::shared_ptr<Engine> engine = engine_of (self);
       engine && engine->on_control_thread ()) {
     GST_ELEMENT_ERROR (self, CORE, STATE_CHANGE,
@@ -385,6 +384,15 @@ gst_rtp_restream_sink_change_state (GstElement *element,
         (nullptr));
     return GST_STATE_CHANGE_FAILURE;
   }
+  return GST_ELEMENT_CLASS (parent_class)->set_state (element, state);
+}
+
+static GstStateChangeReturn
+gst_rtp_restream_sink_change_state (GstElement *element,
+    GstStateChange transition)
+{
+  auto *self = GST_RTP_RESTREAM_SINK (element);
+  Impl *impl = self->impl;
 
   switch (transition) {
     case GST_STATE_CHANGE_NULL_TO_READY: {
@@ -598,6 +606,8 @@ gst_rtp_restream_sink_class_init (GstRtpRestreamSinkClass *klass)
       "Sink/Network",
       "Serves one RTP stream to any number of WebRTC viewers (WHEP)",
       "The rtprestream authors");
+  element_class->set_state =
+      GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_set_state);
   element_class->change_state =
       GST_DEBUG_FUNCPTR (gst_rtp_restream_sink_change_state);
   gst_type_mark_as_plugin_api (GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT,

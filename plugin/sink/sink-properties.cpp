@@ -58,6 +58,9 @@ set_sink_property (SinkSettings &settings, unsigned id, const GValue *value)
     case PROP_DRAIN_TIMEOUT:
       settings.drain_timeout = g_value_get_uint64 (value);
       return true;
+    case PROP_VIEWER_TIMEOUT:
+      settings.registry.viewer_timeout = g_value_get_uint64 (value);
+      return true;
     default:
       return false;
   }
@@ -93,6 +96,9 @@ get_sink_property (const SinkSettings &settings, unsigned id, GValue *value)
       return true;
     case PROP_DRAIN_TIMEOUT:
       g_value_set_uint64 (value, settings.drain_timeout);
+      return true;
+    case PROP_VIEWER_TIMEOUT:
+      g_value_set_uint64 (value, settings.registry.viewer_timeout);
       return true;
     default:
       return false;
@@ -208,6 +214,20 @@ install_sink_properties (GObjectClass *gobject_class)
       g_param_spec_uint64 ("drain-timeout", "Drain timeout",
           "Bound on saying goodbye at end of stream, in nanoseconds", 0,
           60 * GST_SECOND, defaults.drain_timeout, live));
+  /**
+   * GstRtpRestreamSink:viewer-timeout:
+   *
+   * A connected viewer of whom nothing has been heard for so long is removed. Receivers
+   * report every few seconds; what is shorter than 10 s may remove viewers that are there.
+   * For viewers that are added from now on.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_VIEWER_TIMEOUT,
+      g_param_spec_uint64 ("viewer-timeout", "Viewer timeout",
+          "Silence of a viewer in nanoseconds after which it is removed (0 = "
+          "never)",
+          0, 3600 * GST_SECOND, defaults.registry.viewer_timeout, live));
   /**
    * GstRtpRestreamSink:stats:
    *

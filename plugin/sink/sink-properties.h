@@ -24,6 +24,7 @@ enum SinkProperty : unsigned
   PROP_MIN_PORT,
   PROP_MAX_PORT,
   PROP_DRAIN_TIMEOUT,
+  PROP_VIEWER_TIMEOUT,
   PROP_STATS,
 };
 

@@ -31,6 +31,8 @@ struct RegistrySettings
   std::vector<std::string> announced_addresses;
   unsigned min_port = 0;
   unsigned max_port = 0;
+  // Of silence; 0 = none. As the consent of RFC 7675 runs out.
+  GstClockTime viewer_timeout = 30 * GST_SECOND;
 };
 
 // What the registry tells. Thread: control.

@@ -53,6 +53,7 @@ struct ViewerConfig
       announced_addresses; // further host addresses (NAT 1:1)
   unsigned min_port = 0; // 0 = any
   unsigned max_port = 0;
+  GstClockTime silence_timeout = 0; // then the viewer is over; 0 = never
   Ref<GstClock> clock; // the ingest's
   GstClockTime base_time = 0;
   Ref<GMainContext>

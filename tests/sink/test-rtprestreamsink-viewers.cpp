@@ -327,6 +327,11 @@ GST_END_TEST;
 GST_START_TEST (test_viewer_that_vanishes)
 {
   Rig rig;
+  guint64 timeout = 0;
+  g_object_get (rig.sink (), "viewer-timeout", &timeout, nullptr);
+  fail_unless_equals_uint64 (timeout, 30 * GST_SECOND);
+  // Still longer than receivers keep silent.
+  g_object_set (rig.sink (), "viewer-timeout", 12 * GST_SECOND, nullptr);
   Viewer viewer, other;
   viewer.join (rig);
   other.join (rig);
@@ -434,6 +439,39 @@ GST_START_TEST (test_actions_in_a_signal_handler)
 }
 GST_END_TEST;
 
+namespace {
+
+struct StopRace
+{
+  std::atomic<bool> ran{false};
+  std::atomic<int> state_change{-1};
+};
+
+void
+stop_in_handler (GstElement *sink, const char *, const char *, gpointer data)
+{
+  auto *race = static_cast<StopRace *> (data);
+  race->state_change = gst_element_set_state (sink, GST_STATE_NULL);
+  race->ran = true;
+}
+
+} // namespace
+
+// The handler runs because another thread stops the sink, which waits for it.
+GST_START_TEST (test_state_change_in_a_handler_while_the_sink_stops)
+{
+  Rig rig;
+  Viewer viewer;
+  StopRace race;
+  g_signal_connect (rig.sink (), "viewer-removed", G_CALLBACK (stop_in_handler),
+      &race);
+  viewer.join (rig);
+  rig.set_state (GST_STATE_READY);
+  fail_unless (race.ran);
+  fail_unless_equals_int (race.state_change, GST_STATE_CHANGE_FAILURE);
+}
+GST_END_TEST;
+
 static Suite *
 rtprestreamsink_viewers_suite (void)
 {
@@ -452,6 +490,7 @@ rtprestreamsink_viewers_suite (void)
   tcase_add_test (tc, test_other_certificate_than_offered);
   tcase_add_test (tc, test_viewer_that_vanishes);
   tcase_add_test (tc, test_actions_in_a_signal_handler);
+  tcase_add_test (tc, test_state_change_in_a_handler_while_the_sink_stops);
   return s;
 }
 

@@ -33,9 +33,6 @@ constexpr unsigned kNegotiationTimeoutMs = 8000; // offer to answer
 constexpr unsigned kGatheringTimeoutMs =
     2000; // then the answer goes with what there is
 constexpr unsigned kConnectTimeoutMs = 30000; // answer to DTLS up
-// Receiver reports come every few seconds; without any for so long (as in RFC
-// 7675) nobody is there.
-constexpr gint64 kSilenceTimeoutUs = 30 * G_USEC_PER_SEC;
 constexpr unsigned kSilenceCheckMs = 2000;
 constexpr unsigned kCloseNotifyTimeoutMs = 500;
 
@@ -427,13 +424,21 @@ WebrtcbinViewer::go_live ()
     // rtpsession makes no sender report without.
     gst_bin_recalculate_latency (GST_BIN (pipeline_.get ()));
     heard_us_ = g_get_monotonic_time ();
-    silence_timer_ = Timer (config_.context.get (), kSilenceCheckMs, [this] {
-      if (g_get_monotonic_time () - heard_us_.load (std::memory_order_relaxed)
-          < kSilenceTimeoutUs)
-        return true;
-      end ({Code::timeout, "nothing heard from the viewer for 30 s"});
-      return false;
-    });
+    // Receiver reports come every few seconds; without any, nobody is there.
+    if (config_.silence_timeout)
+      silence_timer_ = Timer (config_.context.get (), kSilenceCheckMs, [this] {
+        // The ICE thread may write meanwhile: then it is negative.
+        const gint64 silent_us = MAX (0,
+            g_get_monotonic_time ()
+                - heard_us_.load (std::memory_order_relaxed));
+        if (static_cast<GstClockTime> (silent_us) * GST_USECOND
+            < config_.silence_timeout)
+          return true;
+        end ({Code::timeout,
+            "nothing heard from the viewer for "
+                + std::to_string (silent_us / G_USEC_PER_SEC) + " s"});
+        return false;
+      });
   }
   set_state (ViewerState::connected);
   if (!draining_)
