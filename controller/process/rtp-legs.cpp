@@ -18,7 +18,8 @@ append_destination (Arguments &argv, unsigned payload_type, unsigned port)
 {
   append (argv, {"-payload_type"});
   argv.push_back (std::to_string (payload_type));
-  append (argv, {"-f", "rtp"});
+  // With a goodbye, so that the next FFmpeg is let in at once.
+  append (argv, {"-rtpflags", "send_bye", "-f", "rtp"});
   // udp:// keeps each leg's sender reports on its own port; rtp:// would send
   // video's to the audio port. 1200 bytes pass every tunnel on the way to a viewer.
   argv.push_back (
