@@ -25,12 +25,14 @@ class Api(DaemonTest):
 
     def test_not_routed(self):
         d = self.daemon()
-        for method, path in [("GET", "/api/"), ("PATCH", "/api/v3/process"), ("GET", "/nowhere"),
+        for method, path in [("GET", "/api/"), ("PATCH", "/api/v3/process"),
                              ("GET", "/api/v3"), ("POST", "/api/v3/process/x"), ("DELETE", "/api/v3/process"),
                              ("GET", "/api/v3/process/x/y"), ("GET", "/api/v3/process/%ff"),
                              ("GET", "/api/v3/process/%00"), ("GET", "/api/v3/process/a/b/c/d/e/f")]:
             with self.subTest(path=path):
                 self.assert_error(d.request(method, path), 404, "Not Found", [])
+        # What is not the API's is the web pages'.
+        self.assertEqual(d.request("GET", "/nowhere").status, 404)
 
     def test_add_and_get(self):
         d = self.daemon()
