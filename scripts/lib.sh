@@ -11,7 +11,8 @@ run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-plugins-bad gstreamer1.0-nice ffmpeg curl procps
 )
-test_packages=(python3 chromium iproute2)
+# ccache: three builds of the same sources, and meson takes it by itself.
+test_packages=(python3 chromium iproute2 ccache)
 fuzz_packages=(clang libclang-rt-14-dev)
 
 say () { printf '%s\n' "$*"; }
@@ -48,6 +49,9 @@ need_packages () {
 node_packages () {
   if ! command -v node >/dev/null || ! command -v npm >/dev/null; then say nodejs npm; fi
 }
+
+# One clone's objects serve the next.
+export CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros
 
 # configure FOLDER OPTION…: makes a build folder once; ninja keeps it up to date itself.
 configure () {
