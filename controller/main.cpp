@@ -140,7 +140,9 @@ real_main (int argc, char **argv)
   parse_log_level (loaded.config.log_level, level); // valid: checked
   log_init (level);
   signal (SIGPIPE, SIG_IGN);
-  return run (std::move (loaded.config));
+  int status = run (std::move (loaded.config));
+  gst_deinit (); // so that GStreamer's leak tracer has its say
+  return status;
 }
 
 } // namespace

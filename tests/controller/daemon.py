@@ -122,13 +122,17 @@ class Daemon:
         return code
 
     def clean_up(self):
-        if self.child.poll() is None:
+        code = self.child.poll()
+        if code is None:
             self.child.kill()
             self.child.wait(DEADLINE_S)
         self.reader.join(DEADLINE_S)
         self.child.stderr.close()
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+        # Ended by itself, and not well: the test's failure, if any, follows from it.
+        if code not in (None, 0, -signal.SIGKILL):
+            raise AssertionError("the daemon ended with %d:\n%s" % (code, "\n".join(self.log[-40:])))
 
 
 class DaemonTest(unittest.TestCase):

@@ -28,7 +28,7 @@ resolve (SoupMessage *message, const std::string &location)
   if (location.empty ())
     return "";
   GUri *absolute = g_uri_parse_relative (soup_message_get_uri (message),
-      location.c_str (), G_URI_FLAGS_NONE, nullptr);
+      location.c_str (), GUriFlags (SOUP_HTTP_URI_FLAGS), nullptr);
   if (!absolute)
     return "";
   Owned<char> text (g_uri_to_string (absolute));
