@@ -21,6 +21,9 @@ class Viewers:
 
     def __init__(self, test, daemon, path, count=1, seconds=60, *arguments):
         self.events = []
+        # Until FFmpeg sends, an offer is answered 409.
+        probe = lambda: daemon.request("POST", path, "v=0\r\n", {"Content-Type": "application/sdp"})
+        wait_until(lambda: probe().status != 409, "the stream")
         self.child = subprocess.Popen(
             [VIEWER, "--json", "--url", "http://127.0.0.1:%d%s" % (daemon.port, path),
              "--viewers", str(count), "--seconds", str(seconds), *arguments],
@@ -44,7 +47,10 @@ class Viewers:
         return sum(e.get("event") == event for e in list(self.events))
 
     def wait(self, event, count=1):
-        wait_until(lambda: self.count(event) >= count, "%d × %s" % (count, event))
+        try:
+            wait_until(lambda: self.count(event) >= count)
+        except AssertionError:
+            raise AssertionError("not %d × %s, but %s" % (count, event, self.events)) from None
 
     def leave(self):
         """All leave now, and their results."""

@@ -30,9 +30,10 @@ free_recipient (gpointer data)
   delete static_cast<Recipient<T> *> (data);
 }
 
-// A promise whose outcome, whatever it is, is told.
+// A promise whose outcome, whatever it is, is told. Whom it is handed to takes a
+// reference of his own.
 template <typename T>
-[[nodiscard]] GstPromise *
+[[nodiscard]] Ref<GstPromise>
 promise_to (Recipient<T> recipient, void (T::*done) (Ref<GstPromise>))
 {
   struct Call
@@ -40,7 +41,7 @@ promise_to (Recipient<T> recipient, void (T::*done) (Ref<GstPromise>))
     Recipient<T> recipient;
     void (T::*done) (Ref<GstPromise>);
   };
-  return gst_promise_new_with_change_func (
+  return Ref<GstPromise>::adopt (gst_promise_new_with_change_func (
       +[] (GstPromise *promise, gpointer data) {
         auto *call = static_cast<Call *> (data);
         call->recipient.tell (
@@ -48,7 +49,7 @@ promise_to (Recipient<T> recipient, void (T::*done) (Ref<GstPromise>))
                 T &object) { (object.*done) (kept); });
       },
       new Call{std::move (recipient), done},
-      +[] (gpointer data) { delete static_cast<Call *> (data); });
+      +[] (gpointer data) { delete static_cast<Call *> (data); }));
 }
 
 // Tells of each emission of a notify signal. Ends with the emitter.

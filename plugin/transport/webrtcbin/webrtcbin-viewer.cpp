@@ -166,7 +166,7 @@ WebrtcbinViewer::start ()
       gst_webrtc_session_description_new (GST_WEBRTC_SDP_TYPE_OFFER, sdp));
   g_signal_emit_by_name (webrtcbin_.get (), "set-remote-description",
       description.get (),
-      promise_to (recipient (), &WebrtcbinViewer::on_offer_set));
+      promise_to (recipient (), &WebrtcbinViewer::on_offer_set).get ());
   negotiation_timer_ =
       Timer (config_.context.get (), kNegotiationTimeoutMs, [this] {
         end ({Code::timeout, "webrtcbin gave no answer in time"});
@@ -237,7 +237,7 @@ WebrtcbinViewer::on_offer_set (Ref<GstPromise> reply)
     return end (error.wrap ("setting the offer"));
   GST_DEBUG ("viewer %s: offer set", config_.id.c_str ());
   g_signal_emit_by_name (webrtcbin_.get (), "create-answer", nullptr,
-      promise_to (recipient (), &WebrtcbinViewer::on_answer_created));
+      promise_to (recipient (), &WebrtcbinViewer::on_answer_created).get ());
 }
 
 void
@@ -256,7 +256,7 @@ WebrtcbinViewer::on_answer_created (Ref<GstPromise> reply)
     return end ({Code::internal, "webrtcbin made no answer"});
   g_signal_emit_by_name (webrtcbin_.get (), "set-local-description",
       answer.get (),
-      promise_to (recipient (), &WebrtcbinViewer::on_answer_set));
+      promise_to (recipient (), &WebrtcbinViewer::on_answer_set).get ());
 }
 
 void
