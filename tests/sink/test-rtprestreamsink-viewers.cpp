@@ -478,6 +478,7 @@ rtprestreamsink_viewers_suite (void)
   Suite *s = suite_create ("rtprestreamsink-viewers");
   TCase *tc = tcase_create ("viewers");
   suite_add_tcase (s, tc);
+  tcase_set_timeout (tc, 150);
   tcase_add_unchecked_fixture (tc, nullptr, test::excuse_dtls_agent);
   tcase_add_test (tc, test_media_with_the_payload_types_of_each_offer);
   tcase_add_test (tc, test_signals_and_statistics);

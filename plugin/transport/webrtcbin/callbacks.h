@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/post.h"
+#include "plugin/transport/webrtcbin/pending-calls.h"
 
 #include <memory>
 #include <utility>
@@ -30,25 +31,29 @@ free_recipient (gpointer data)
   delete static_cast<Recipient<T> *> (data);
 }
 
-// A promise whose outcome, whatever it is, is told. Whom it is handed to takes a
-// reference of his own.
+// A promise whose outcome, whatever it is, is told; pending until then. Whom it is
+// handed to takes a reference of his own.
 template <typename T>
 [[nodiscard]] Ref<GstPromise>
-promise_to (Recipient<T> recipient, void (T::*done) (Ref<GstPromise>))
+promise_to (Recipient<T> recipient, std::shared_ptr<PendingCalls> pending,
+    void (T::*done) (Ref<GstPromise>))
 {
   struct Call
   {
     Recipient<T> recipient;
+    std::shared_ptr<PendingCalls> pending;
     void (T::*done) (Ref<GstPromise>);
   };
+  pending->begin ();
   return Ref<GstPromise>::adopt (gst_promise_new_with_change_func (
       +[] (GstPromise *promise, gpointer data) {
         auto *call = static_cast<Call *> (data);
         call->recipient.tell (
             [done = call->done, kept = Ref<GstPromise>::retain (promise)] (
                 T &object) { (object.*done) (kept); });
+        call->pending->end ();
       },
-      new Call{std::move (recipient), done},
+      new Call{std::move (recipient), std::move (pending), done},
       +[] (gpointer data) { delete static_cast<Call *> (data); }));
 }
 

@@ -35,6 +35,7 @@ constexpr unsigned kGatheringTimeoutMs =
 constexpr unsigned kConnectTimeoutMs = 30000; // answer to DTLS up
 constexpr unsigned kSilenceCheckMs = 2000;
 constexpr unsigned kCloseNotifyTimeoutMs = 500;
+constexpr std::chrono::seconds kPendingTimeout{10};
 
 constexpr std::uint8_t kRtcpBye = 203; // RFC 3550 6.6
 
@@ -105,6 +106,8 @@ private:
   Teardown &teardown_;
   Ref<GstElement> pipeline_;
   Ref<GstElement> webrtcbin_;
+  const std::shared_ptr<PendingCalls> pending_ =
+      std::make_shared<PendingCalls> ();
   std::array<Feed, kMediaCount> feeds_;
   bool answer_set_ = false;
   bool answered_ = false;
@@ -166,7 +169,8 @@ WebrtcbinViewer::start ()
       gst_webrtc_session_description_new (GST_WEBRTC_SDP_TYPE_OFFER, sdp));
   g_signal_emit_by_name (webrtcbin_.get (), "set-remote-description",
       description.get (),
-      promise_to (recipient (), &WebrtcbinViewer::on_offer_set).get ());
+      promise_to (recipient (), pending_, &WebrtcbinViewer::on_offer_set)
+          .get ());
   negotiation_timer_ =
       Timer (config_.context.get (), kNegotiationTimeoutMs, [this] {
         end ({Code::timeout, "webrtcbin gave no answer in time"});
@@ -237,7 +241,8 @@ WebrtcbinViewer::on_offer_set (Ref<GstPromise> reply)
     return end (error.wrap ("setting the offer"));
   GST_DEBUG ("viewer %s: offer set", config_.id.c_str ());
   g_signal_emit_by_name (webrtcbin_.get (), "create-answer", nullptr,
-      promise_to (recipient (), &WebrtcbinViewer::on_answer_created).get ());
+      promise_to (recipient (), pending_, &WebrtcbinViewer::on_answer_created)
+          .get ());
 }
 
 void
@@ -256,7 +261,8 @@ WebrtcbinViewer::on_answer_created (Ref<GstPromise> reply)
     return end ({Code::internal, "webrtcbin made no answer"});
   g_signal_emit_by_name (webrtcbin_.get (), "set-local-description",
       answer.get (),
-      promise_to (recipient (), &WebrtcbinViewer::on_answer_set).get ());
+      promise_to (recipient (), pending_, &WebrtcbinViewer::on_answer_set)
+          .get ());
 }
 
 void
@@ -559,7 +565,10 @@ WebrtcbinViewer::close ()
   if (!pipeline_)
     return;
   teardown_.run ([pipeline = std::move (pipeline_),
-                     webrtcbin = std::move (webrtcbin_), verified = verified_] {
+                     webrtcbin = std::move (webrtcbin_), pending = pending_,
+                     verified = verified_] {
+    if (!pending->wait_none (kPendingTimeout))
+      GST_WARNING_OBJECT (webrtcbin.get (), "no reply: it may leave a thread");
     if (verified)
       send_close_notify (webrtcbin.get (), kCloseNotifyTimeoutMs);
     gst_element_set_state (pipeline.get (), GST_STATE_NULL);
