@@ -397,6 +397,9 @@ gst_rtp_restream_sink_change_state (GstElement *element,
   switch (transition) {
     case GST_STATE_CHANGE_NULL_TO_READY: {
       auto engine = std::make_shared<Engine> (impl->emitter);
+      engine->hub ().set_is_linked ([impl] (Media media) {
+        return gst_pad_is_linked (impl->inputs[index_of (media)].pad);
+      });
       unsigned port;
       std::string address;
       {

@@ -197,6 +197,21 @@ Hub::describe () const
   return {.video = codec_of (Media::video), .audio = codec_of (Media::audio)};
 }
 
+bool
+Hub::settled () const
+{
+  bool all_known = true, waited = false;
+  gint64 now = g_get_monotonic_time ();
+  for (Media media : kAllMedia) {
+    const Input &input = inputs_[index_of (media)];
+    gint64 heard = input.first_heard_us.load (std::memory_order_relaxed);
+    if (!is_linked_ || is_linked_ (media))
+      all_known &= heard != 0 && input.codec.load () != nullptr;
+    waited |= heard != 0 && now - heard > kSilentMediumUs;
+  }
+  return all_known || waited;
+}
+
 transport::OutgoingStream
 Hub::outgoing (Media media) const
 {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -33,6 +34,11 @@ public:
   };
 
   Hub ();
+  // Before anything else; called on any thread. Without it both are.
+  void set_is_linked (std::function<bool (Media)> is_linked)
+  {
+    is_linked_ = std::move (is_linked);
+  }
   Hub (const Hub &) = delete;
   Hub &operator= (const Hub &) = delete;
 
@@ -48,6 +54,9 @@ public:
   negotiation::StreamDescription describe () const;
   // Has any packet come yet?
   bool has_media () const;
+  // Each medium that is linked is known, or has had its time to come: an answer
+  // given before that would leave one out for good.
+  bool settled () const;
   transport::OutgoingStream outgoing (Media media) const;
   const std::string &cname () const { return cname_; }
   const Counters &counters (Media media) const
@@ -72,6 +81,7 @@ private:
   };
 
   std::string cname_;
+  std::function<bool (Media)> is_linked_;
   std::array<Input, kMediaCount> inputs_;
   std::atomic<std::shared_ptr<const ViewerList>> viewers_;
 };

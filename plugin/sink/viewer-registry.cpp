@@ -45,6 +45,10 @@ ViewerRegistry::add (std::string_view offer, bool loopback,
   if (!clock_ || !hub_.has_media () || (!stream.video && !stream.audio))
     return done (Error{Code::conflict,
         "there is no stream yet: its source sends nothing", kRetryAfterS});
+  if (!hub_.settled ())
+    return done (Error{Code::conflict,
+        "the stream begins: one medium has come, the other may follow",
+        kRetryAfterS});
   if (settings.max_viewers && viewers_.size () >= settings.max_viewers)
     return done (Error{Code::unavailable,
         "the stream has as many viewers as it may have ("
@@ -150,8 +154,11 @@ void
 ViewerRegistry::remove_entry (std::map<std::string, Entry>::iterator entry,
     const Error &reason)
 {
-  // Kept until the end: this may be one of the viewer's own callbacks.
   Entry gone = std::move (entry->second);
+  // Kept for now: this may be one of the viewer's own callbacks. Posted before
+  // anybody is told: who hears that all are gone may end this context at once,
+  // and what is posted after that never runs, and so never lets go.
+  post (control_.get (), [viewer = gone.viewer] {});
   std::string id = entry->first;
   viewers_.erase (entry);
   publish ();
@@ -163,7 +170,6 @@ ViewerRegistry::remove_entry (std::map<std::string, Entry>::iterator entry,
     for (std::function<void ()> &done : std::exchange (drained_, {}))
       done ();
   }
-  post (control_.get (), [viewer = std::move (gone.viewer)] {});
 }
 
 void
