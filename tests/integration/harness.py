@@ -165,6 +165,13 @@ class Launch(Process):
                     raise AssertionError(f"no WHEP server: {error}\n{self.tail()}") from error
                 time.sleep(0.05)
 
+    def wait_stream(self):
+        """Until both media have come: before, a viewer is told to come again (409)."""
+        def both(lines):
+            return all(any(f"Sink:k.GstPad:{pad}: caps = " in text for text in lines)
+                       for pad in ("video", "audio"))
+        self.wait_for(both, "the stream")
+
     def interrupt(self):
         """As Ctrl-C does; returns the moment. With -e, gst-launch ends by EOS."""
         now = time.monotonic()
@@ -181,7 +188,7 @@ class Feed(Process):
             "-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30",
             "-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000",
             "-map", "0:v", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
-            "-pix_fmt", "yuv420p", "-g", str(gop), "-bf", "0", "-b:v", "300k", *extra,
+            "-profile:v", "baseline", "-pix_fmt", "yuv420p", "-g", str(gop), "-bf", "0", "-b:v", "300k", *extra,
             "-payload_type", "102", "-f", "rtp", f"udp://127.0.0.1:{port}?pkt_size=1200",
             "-map", "1:a", "-c:a", "libopus", "-b:a", "32k",
             "-payload_type", "111", "-f", "rtp", f"udp://127.0.0.1:{port + 1}?pkt_size=1200"])

@@ -10,6 +10,7 @@ from harness import Feed, Launch, Viewers, check, run
 def test():
     launch = Launch()
     feed = Feed(launch.port)
+    launch.wait_stream()
     viewers = Viewers(launch.url, 5)
     viewers.wait_events("media")
     # Some groups of pictures; nothing below depends on how many.

@@ -8,6 +8,7 @@ from harness import Feed, Launch, Viewers, check, run
 def test():
     launch = Launch()
     Feed(launch.port)
+    launch.wait_stream()
     viewers = Viewers(launch.url, 20, options=["--exit-when-closed"])
     viewers.wait_events("media")
     stopped = launch.interrupt()
