@@ -29,7 +29,7 @@ App::App (Config config)
       webrtc_ (config_, webrtc_environment ())
 {
   ApiInfo info{config_.id.empty () ? make_short_id () : config_.id,
-      config_.name, config_.api_read_only};
+      config_.name, config_.api_read_only, config_.host_name};
   api_ =
       std::make_unique<ApiServer> (server_.get (), manager_, std::move (info));
   whep::ServerOptions options;

@@ -53,9 +53,7 @@ check_not_empty (const std::string &text)
 std::string
 check_transport (const std::string &text)
 {
-  return text.empty () || text == "native" || text == "webrtcbin"
-      ? ""
-      : "native or webrtcbin expected";
+  return text.empty () || text == "webrtcbin" ? "" : "webrtcbin expected";
 }
 
 std::string
@@ -75,6 +73,10 @@ const Setting kSettings[] = {
         "Where HTTP listens: `host:port`, `:port` for all addresses, port 0 "
         "for any free one.",
         0, check_address},
+    {"host.name", "CORE_HOST_NAME", &Config::host_name,
+        "Host names under which clients ask the process API; `localhost` and IP "
+        "addresses always may. Guards against DNS rebinding.",
+        0, check_not_empty},
     {"log.level", "CORE_LOG_LEVEL", &Config::log_level,
         "`silent`, `error`, `warn`, `info` or `debug`.", 0, check_log_level},
     {"api.read_only", "CORE_API_READ_ONLY", &Config::api_read_only,
@@ -93,7 +95,7 @@ const Setting kSettings[] = {
     {"webrtc.enable", "CORE_WEBRTC_ENABLE", &Config::webrtc_enable,
         "WebRTC for the processes that ask for it."},
     {"webrtc.transport", "CORE_WEBRTC_TRANSPORT", &Config::webrtc_transport,
-        "`native` or `webrtcbin`; empty = the default of `rtprestreamsink`.", 0,
+        "`webrtcbin`; empty = the default of `rtprestreamsink`.", 0,
         check_transport},
     {"webrtc.announced_addresses", "CORE_WEBRTC_ANNOUNCED_ADDRESSES",
         &Config::webrtc_announced_addresses,

@@ -19,6 +19,7 @@ struct Config
   std::string id; // "" = made up at start
   std::string name = "rtprestreamd";
   std::string address = "127.0.0.1:8080";
+  std::vector<std::string> host_name;
   std::string log_level = "info";
   bool api_read_only = false;
 

@@ -4,6 +4,7 @@
 #include "controller/http/process-json.h"
 #include "plugin/whep/body-guard.h"
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -138,12 +139,34 @@ ApiServer::~ApiServer ()
     soup_server_remove_handler (server_.get (), path);
 }
 
+// Of "name", "name:port", "[v6]:port". No Host at all is no browser.
+bool
+ApiServer::knows_host (SoupServerMessage *message) const
+{
+  const char *header = soup_message_headers_get_one (
+      soup_server_message_get_request_headers (message), "Host");
+  if (!header || *header == '[')
+    return true;
+  std::string name (header);
+  name.resize (std::min (name.find (':'), name.size ()));
+  if (g_hostname_is_ip_address (name.c_str ())
+      || g_ascii_strcasecmp (name.c_str (), "localhost") == 0)
+    return true;
+  for (const std::string &known : info_.host_names)
+    if (g_ascii_strcasecmp (name.c_str (), known.c_str ()) == 0)
+      return true;
+  return false;
+}
+
 void
 ApiServer::handle (SoupServerMessage *message, const char *path,
     GHashTable *query)
 {
   Request request{soup_server_message_get_method (message), {}, query, message,
       std::make_shared<Reply> (message)};
+  if (!knows_host (message))
+    return request.reply->error ({403, "Forbidden",
+        "unknown host name: add it to host.name (CORE_HOST_NAME)"});
   // Each segment for itself: an escaped slash is part of an id.
   Owned<char *> segments (g_strsplit (path + 1, "/", -1));
   for (char **segment = segments.get (); *segment; segment++) {

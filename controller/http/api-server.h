@@ -18,6 +18,9 @@ struct ApiInfo
   std::string id;
   std::string name;
   bool read_only = false;
+  // Besides localhost and IP addresses. A page of somebody else's whose name is
+  // made to point here (DNS rebinding) comes with its own.
+  std::vector<std::string> host_names;
 };
 
 // The process API v3 on a SoupServer that somebody else listens with, which must
@@ -44,6 +47,7 @@ private:
   };
 
   void handle (SoupServerMessage *message, const char *path, GHashTable *query);
+  bool knows_host (SoupServerMessage *message) const;
   void route (Request &request);
   void route_process (Request &request);
   bool route_process_write (Request &request);

@@ -31,7 +31,7 @@ const folder = mkdtempSync(path.join(tmpdir(), 'rtprestreamd-'));
 const browser = await launch();
 try {
   const daemon = children.start(path.join(process.env.RTPRESTREAM_BUILD_ROOT, 'controller', 'rtprestreamd'), [], {
-    CORE_ADDRESS: '127.0.0.1:0', CORE_DB_DIR: path.join(folder, 'db'), HOME: folder, XDG_CONFIG_HOME: folder,
+    CORE_ADDRESS: '127.0.0.1:0', HOME: folder, XDG_CONFIG_HOME: folder,
   });
   const [, base] = await daemon.says(/listening on (http:\/\/\S+?)\/?\s/);
   const api = async (method, below, body) => {

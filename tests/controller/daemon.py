@@ -60,7 +60,7 @@ class Daemon:
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="rtprestreamd-test-")
         env = dict(os.environ)
-        env.update(CORE_ADDRESS="127.0.0.1:0", CORE_DB_DIR=self.folder, CORE_FFMPEG_BINARY=binary,
+        env.update(CORE_ADDRESS="127.0.0.1:0", CORE_FFMPEG_BINARY=binary,
                    CORE_LOG_LEVEL="debug")
         env.update(environment)
         self.child = subprocess.Popen([program], env=env, stdin=subprocess.DEVNULL,

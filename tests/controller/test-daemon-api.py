@@ -34,6 +34,16 @@ class Api(DaemonTest):
         # What is not the API's is the web pages'.
         self.assertEqual(d.request("GET", "/nowhere").status, 404)
 
+    def test_host_names(self):
+        d = self.daemon(CORE_HOST_NAME="media.example")
+        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1", "[::1]:8080", "media.example", "Media.Example:80"]:
+            with self.subTest(host=host):
+                self.assertEqual(d.request("GET", "/api", headers={"Host": host}).status, 200)
+        for host in ["evil.example", "evil.example:8080", "localhost.evil.example", ""]:
+            with self.subTest(host=host):
+                self.assert_error(d.request("GET", "/api/v3/process", headers={"Host": host}), 403, "Forbidden",
+                                  ["unknown host name: add it to host.name (CORE_HOST_NAME)"])
+
     def test_add_and_get(self):
         d = self.daemon()
         config = self.add(d, "t1", reference="ref", reconnect=True, reconnect_delay_seconds=3)
