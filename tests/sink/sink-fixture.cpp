@@ -527,6 +527,14 @@ Viewer::wait_closed ()
   wait_until ("the close at a viewer", [this] { return closed (); });
 }
 
+void
+make_dtls_key ()
+{
+  auto element =
+      Ref<GstElement>::sink (gst_element_factory_make ("dtlsdec", nullptr));
+  fail_unless (element.get () != nullptr, "no dtlsdec");
+}
+
 std::string
 read_source (const std::string &path)
 {

@@ -106,6 +106,7 @@ private:
   Teardown &teardown_;
   Ref<GstElement> pipeline_;
   Ref<GstElement> webrtcbin_;
+  Ref<GstPad> rtcp_out_; // takes our RTCP towards the network
   const std::shared_ptr<PendingCalls> pending_ =
       std::make_shared<PendingCalls> ();
   std::array<Feed, kMediaCount> feeds_;
@@ -357,10 +358,14 @@ WebrtcbinViewer::watch_rtcp ()
   for_each_element (webrtcbin_.get (), "rtpbin", [&] (GstElement *rtpbin) {
     Ref<GstPad> pad = Ref<GstPad>::adopt (
         gst_element_get_static_pad (rtpbin, "send_rtcp_src_0"));
-    if (!pad)
+    // On the far side, where the probe runs inside the pad's stream lock: who gets
+    // that lock after the probe knows that the packet is sent.
+    if (pad)
+      rtcp_out_ = Ref<GstPad>::adopt (gst_pad_get_peer (pad.get ()));
+    if (!rtcp_out_)
       return;
     probe (
-        pad.get (), +[] (GstPad *, GstPadProbeInfo *info, gpointer data) {
+        rtcp_out_.get (), +[] (GstPad *, GstPadProbeInfo *info, gpointer data) {
           if ((GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_BUFFER)
               && has_rtcp_bye (GST_PAD_PROBE_INFO_BUFFER (info)))
             static_cast<Self *> (data)->tell (
@@ -566,9 +571,13 @@ WebrtcbinViewer::close ()
     return;
   teardown_.run ([pipeline = std::move (pipeline_),
                      webrtcbin = std::move (webrtcbin_), pending = pending_,
-                     verified = verified_] {
+                     rtcp_out = std::move (rtcp_out_), verified = verified_] {
     if (!pending->wait_none (kPendingTimeout))
       GST_WARNING_OBJECT (webrtcbin.get (), "no reply: it may leave a thread");
+    if (rtcp_out && verified) { // the BYE may still be on its way through
+      GST_PAD_STREAM_LOCK (rtcp_out.get ());
+      GST_PAD_STREAM_UNLOCK (rtcp_out.get ());
+    }
     if (verified)
       send_close_notify (webrtcbin.get (), kCloseNotifyTimeoutMs);
     gst_element_set_state (pipeline.get (), GST_STATE_NULL);
