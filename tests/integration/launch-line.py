@@ -4,7 +4,7 @@
 
 import time
 
-from harness import Feed, Launch, Viewers, check, run
+from harness import MAY_LOSE, Feed, Launch, Viewers, check, run
 
 
 def test():
@@ -29,13 +29,13 @@ def test():
         where = f"viewer {report['viewer']}: "
         video, audio = report["video"], report["audio"]
         check(report["closed_by_server"], where + "not closed")
-        check(report["lost"] == 0, where + f"{report['lost']} packets lost")
+        check(report["lost"] == 0 or MAY_LOSE, where + f"{report['lost']} packets lost")
         for medium in (video, audio):
             check(medium["ssrc_changes"] == 0, where + "the SSRC changed")
             check(medium["timestamp_steps_back"] == 0, where + "timestamps went back")
             check(medium["duplicates"] == 0, where + "packets came twice")
         check(video["starts_with_keyframe"], where + "the first picture is no keyframe")
-        check(video["keyframes"] >= 2, where + "keyframes are missing")
+        check(video["keyframes"] >= 2 or MAY_LOSE, where + "keyframes are missing")
         check(audio["packets"] > 100, where + "hardly any sound")
         check(report["other_packets"] == 0, where + "packets that the answer does not know")
         check(report["delivered"] > 0, where + "webrtcbin gave nothing out")

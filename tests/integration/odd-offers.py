@@ -7,7 +7,7 @@ import os
 import time
 import urllib.parse
 
-from harness import SOURCE, Feed, Launch, Viewers, check, http, run
+from harness import MAY_LOSE, SOURCE, Feed, Launch, Viewers, check, http, run
 
 # The index speaks of a transport that takes every header extension it knows; webrtcbin takes none,
 # so that two meanings of one extension's number do not matter.
@@ -62,7 +62,7 @@ def test():
     check(feed.alive(), "FFmpeg ended")
     watcher.send(15)
     report, = watcher.finish()
-    check(report["lost"] == 0 and not report["closed_by_server"], f"the other viewer noticed: {report}")
+    check((report["lost"] == 0 or MAY_LOSE) and not report["closed_by_server"], f"the other viewer noticed: {report}")
     launch.interrupt()
     check(launch.wait() == 0, "gst-launch failed\n" + launch.tail())
 
