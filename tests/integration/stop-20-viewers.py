@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An ordered stop with 20 viewers: each is told, by RTCP BYE and DTLS close_notify."""
 
-from harness import Feed, Launch, Viewers, check, run
+from harness import MAY_LOSE, Feed, Launch, Viewers, check, run
 
 
 def test():
     launch = Launch()
     Feed(launch.port)
     launch.wait_stream()
-    viewers = Viewers(launch.url, 20, options=["--exit-when-closed"])
+    # Twenty would be more than a small machine can carry with sanitizers in both processes.
+    viewers = Viewers(launch.url, 5 if MAY_LOSE else 20, options=["--exit-when-closed"])
     viewers.wait_events("media")
     stopped = launch.interrupt()
     closed = viewers.wait_events("closed")
