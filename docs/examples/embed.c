@@ -92,7 +92,7 @@ main (int argc, char **argv)
   const GOptionEntry entries[] = {
       {"rtp-port", 0, 0, G_OPTION_ARG_INT, &rtp_port, "UDP port of the video; audio: the next (0 = find)", "PORT"},
       {"whep-port", 0, 0, G_OPTION_ARG_INT, &whep_port, "TCP port of WHEP and the page (8080)", "PORT"},
-      {NULL},
+      {0},
   };
   GError *error = NULL;
   GOptionContext *context = g_option_context_new ("- serve FFmpeg's RTP to browsers");
@@ -139,5 +139,6 @@ main (int argc, char **argv)
   gst_object_unref (app.sink);
   gst_object_unref (app.pipeline);
   g_main_loop_unref (app.loop);
+  gst_deinit (); /* waits for GStreamer's threads: leak checkers like it */
   return app.status;
 }

@@ -122,26 +122,29 @@ main (int argc, char **argv)
   }
   App app;
   app.offers.assign (argv + 1, argv + argc);
-  g_autoptr (GstElement) pipeline = gst_parse_launch ("rtprestreamsrc name=src  rtprestreamsink name=sink  "
-                                                      "src.video ! sink.video  src.audio ! sink.audio",
+  GstElement *pipeline = gst_parse_launch ("rtprestreamsrc name=src  rtprestreamsink name=sink  "
+                                           "src.video ! sink.video  src.audio ! sink.audio",
       &error);
   if (error) {
     g_printerr ("no pipeline: %s\n", error->message);
     return 1;
   }
   gst_child_proxy_set (GST_CHILD_PROXY (pipeline), "src::port", port, nullptr);
-  g_autoptr (GstElement) sink = app.sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");
-  g_autoptr (GMainLoop) loop = app.loop = g_main_loop_new (nullptr, FALSE);
-  g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+  app.sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");
+  app.loop = g_main_loop_new (nullptr, FALSE);
+  GstBus *bus = gst_element_get_bus (pipeline);
   const guint sources[] = {gst_bus_add_watch (bus, on_message, &app), g_timeout_add (100, look_for_offers, &app),
       g_unix_signal_add (SIGINT, on_signal, &app), g_unix_signal_add (SIGTERM, on_signal, &app)};
   gst_element_set_state (pipeline, GST_STATE_PLAYING); // a failure comes as a message
   g_main_loop_run (app.loop);
-
   gst_element_set_state (pipeline, GST_STATE_NULL);
   for (guint id : sources)
     g_source_remove (id);
   for (bool more = true; more;) // the last replies
     more = g_main_context_iteration (nullptr, FALSE);
+  for (gpointer object : {gpointer (bus), gpointer (app.sink), gpointer (pipeline)})
+    gst_object_unref (object);
+  g_main_loop_unref (app.loop);
+  gst_deinit (); // waits for GStreamer's threads: leak checkers like it
   return app.status;
 }

@@ -528,8 +528,9 @@ Viewer::wait_closed ()
 }
 
 void
-make_dtls_key ()
+prepare_process ()
 {
+  g_thread_pool_set_max_unused_threads (-1);
   auto element =
       Ref<GstElement>::sink (gst_element_factory_make ("dtlsdec", nullptr));
   fail_unless (element.get () != nullptr, "no dtlsdec");

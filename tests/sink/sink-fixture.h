@@ -141,9 +141,10 @@ private:
   std::int64_t closed_us_ = 0;
 };
 
-// For an unchecked fixture. GStreamer's DTLS makes a key for the process, which on
-// a busy machine takes seconds; forked tests inherit it.
-void make_dtls_key ();
+// For an unchecked fixture, whose process forked tests inherit. GStreamer's DTLS
+// makes a key, which on a busy machine takes seconds. And threads of pools stay
+// idle: one that ends just when exit() cleans OpenSSL up crashes there.
+void prepare_process ();
 std::string read_source (const std::string &path); // of the source tree
 // Entries of /proc/self/fd and /proc/self/task.
 unsigned count_descriptors ();

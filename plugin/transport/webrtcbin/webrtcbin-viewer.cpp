@@ -141,6 +141,18 @@ error_of (GstPromise *promise)
   return {};
 }
 
+// Before 1.24 a live source that is paused just when it has a buffer list at
+// hand complains with a critical. One that is flushing has none.
+void
+flush (const Ref<GstElement> &appsrc)
+{
+  gst_element_send_event (appsrc.get (), gst_event_new_flush_start ());
+  Ref<GstPad> pad =
+      Ref<GstPad>::adopt (gst_element_get_static_pad (appsrc.get (), "src"));
+  GST_PAD_STREAM_LOCK (pad.get ()); // its task is through with what it had
+  GST_PAD_STREAM_UNLOCK (pad.get ());
+}
+
 void
 WebrtcbinViewer::start ()
 {
@@ -569,9 +581,15 @@ WebrtcbinViewer::close ()
     timer->cancel ();
   if (!pipeline_)
     return;
+  std::vector<Ref<GstElement>> sources; // the hub may still look at our own
+  for (const Feed &feed : feeds_) {
+    if (feed.appsrc)
+      sources.push_back (feed.appsrc);
+  }
   teardown_.run ([pipeline = std::move (pipeline_),
                      webrtcbin = std::move (webrtcbin_), pending = pending_,
-                     rtcp_out = std::move (rtcp_out_), verified = verified_] {
+                     rtcp_out = std::move (rtcp_out_),
+                     sources = std::move (sources), verified = verified_] {
     if (!pending->wait_none (kPendingTimeout))
       GST_WARNING_OBJECT (webrtcbin.get (), "no reply: it may leave a thread");
     if (rtcp_out && verified) { // the BYE may still be on its way through
@@ -580,6 +598,8 @@ WebrtcbinViewer::close ()
     }
     if (verified)
       send_close_notify (webrtcbin.get (), kCloseNotifyTimeoutMs);
+    for (const Ref<GstElement> &appsrc : sources)
+      flush (appsrc);
     gst_element_set_state (pipeline.get (), GST_STATE_NULL);
   });
 }
