@@ -14,14 +14,26 @@ bad_json (std::string what)
   return {Code::bad_request, std::move (what)};
 }
 
-// Looks at the text's tokens only, so that json-glib's recursion is bounded and
-// its extensions (comments) are out. The rest of the grammar is json-glib's.
+// Looks at the text's tokens only, so that json-glib's recursion is bounded, its
+// extensions (comments) are out, and there is one value only: json-glib 1.6 would read
+// on, and forget what it has when the next one is broken. The rest of the grammar is
+// json-glib's.
 Result<void>
 check_text (std::string_view text)
 {
   unsigned depth = 0;
+  bool root = false; // the one value has begun
+  bool in_word = false; // it is a number or a name, and goes on
   for (std::size_t i = 0; i < text.size (); i++) {
     char c = text[i];
+    bool space = g_ascii_isspace (c);
+    bool word = g_ascii_isalnum (c) || c == '+' || c == '-' || c == '.';
+    if (depth == 0 && !space && !(in_word && word)) {
+      if (root)
+        return bad_json ("more than one value");
+      root = true;
+    }
+    in_word = word;
     if (c == '"') {
       for (i++; i < text.size () && text[i] != '"'; i++) {
         if (static_cast<unsigned char> (text[i]) < 0x20)

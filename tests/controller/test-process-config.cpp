@@ -143,8 +143,12 @@ bad_json ()
           std::string ("{\"a\":1}}"), std::string ("{\"a\":\"\\u0000\"}"),
           std::string ("{\"a\":\"\xff\"}"), std::string ("{\"a\":\"b"),
           std::string ("{\"a\":1\0}", 8), std::string ("// x\n{}"),
-          std::string ("{\"a\":\"x\ny\"}")})
+          std::string ("{\"a\":\"x\ny\"}"), std::string ("{} {}"),
+          std::string ("\"a\"{\"b\":{}"), std::string ("1 2"),
+          std::string ("{},")})
     g_assert_false (parse_json (text).has_value ());
+  for (const char *text : {" {} ", "[1, 2]", "-1.5e+3", "\"a b\"", " null\n"})
+    g_assert_true (parse_json (text).has_value ());
 }
 
 void
@@ -201,7 +205,8 @@ legs_copy ()
 {
   assert_text (joined (rtp_leg_arguments ({}, 5000)),
       "-map|0:v:0|-c:v|copy|-bsf:v|h264_mp4toannexb,dump_extra=freq=keyframe"
-      "|-payload_type|102|-rtpflags|send_bye|-f|rtp|udp://127.0.0.1:5000?pkt_size=1200"
+      "|-payload_type|102|-rtpflags|send_bye|-f|rtp|udp://"
+      "127.0.0.1:5000?pkt_size=1200"
       "|-map|0:a:0|-c:a|copy|-payload_type|111|-rtpflags|send_bye|-f|rtp|udp://"
       "127.0.0.1:5001?pkt_size=1200");
 }
@@ -211,8 +216,8 @@ legs_options ()
 {
   std::string video = joined (rtp_leg_arguments (parsed (kFull).webrtc, 65534));
   g_assert_true (video.starts_with ("-map|0:v:1|-c:v|libx264|"));
-  g_assert_true (video.ends_with (
-      "|-payload_type|96|-rtpflags|send_bye|-f|rtp|udp://127.0.0.1:65534?pkt_size=1200"));
+  g_assert_true (video.ends_with ("|-payload_type|96|-rtpflags|send_bye|-f|rtp|"
+                                  "udp://127.0.0.1:65534?pkt_size=1200"));
   g_assert_null (strstr (video.c_str (), "-c:a"));
 
   WebrtcOptions audio_only;
@@ -222,8 +227,8 @@ legs_options ()
   audio_only.force_transcode = true;
   std::string audio = joined (rtp_leg_arguments (audio_only, 5000));
   g_assert_true (audio.starts_with ("-map|1:a:2|-c:a|libopus|"));
-  g_assert_true (audio.ends_with (
-      "|-payload_type|98|-rtpflags|send_bye|-f|rtp|udp://127.0.0.1:5001?pkt_size=1200"));
+  g_assert_true (audio.ends_with ("|-payload_type|98|-rtpflags|send_bye|-f|rtp|"
+                                  "udp://127.0.0.1:5001?pkt_size=1200"));
   g_assert_null (strstr (audio.c_str (), "-c:v"));
 }
 
