@@ -12,7 +12,7 @@ run_packages=(
   gstreamer1.0-plugins-bad gstreamer1.0-nice ffmpeg curl procps
 )
 # ccache: three builds of the same sources, and meson takes it by itself.
-test_packages=(python3 chromium iproute2 ccache)
+test_packages=(python3 chromium iproute2 ccache libsrtp2-dev)
 fuzz_packages=(clang libclang-rt-14-dev)
 
 say () { printf '%s\n' "$*"; }
