@@ -2,9 +2,9 @@
 #pragma once
 
 #include "common/media.h"
+#include "common/rtp-packet.h"
 #include "plugin/src/counters.h"
 #include "plugin/src/rtcp-compound.h"
-#include "plugin/src/rtp-packet.h"
 #include "plugin/src/ssrc-guard.h"
 
 #include <sys/socket.h>

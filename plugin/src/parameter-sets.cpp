@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/src/parameter-sets.h"
 
+#include "common/bytes.h"
 #include "common/ref.h"
-#include "plugin/src/bytes.h"
 
 #include <algorithm>
 #include <optional>

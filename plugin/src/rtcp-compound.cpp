@@ -1,32 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/src/rtcp-compound.h"
 
-#include "plugin/src/bytes.h"
-
 namespace restream::src {
 
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr std::size_t kHeader = 4;
-constexpr std::size_t kSenderInfo = 24; // SSRC, NTP, RTP, packets, octets
-constexpr std::size_t kReportBlock = 24;
-
-enum : std::uint8_t
-{
-  kSr = 200,
-  kRr = 201,
-  kSdes = 202,
-  kBye = 203
-};
-
 // The parsers get a packet's body (no header, no padding) and its count field.
 
 bool
 read_sender_report (Bytes body, std::size_t count, RtcpContents &contents)
 {
-  if (body.size () < kSenderInfo + count * kReportBlock)
+  if (body.size () < kRtcpSenderInfo + count * kRtcpReportBlock)
     return false;
   contents.add ({
       .ntp = be64 (body, 4),
@@ -97,37 +83,22 @@ parse_rtcp (Bytes b)
   if (b.empty ())
     return std::nullopt;
   RtcpContents contents;
-  while (!b.empty ()) {
-    if (b.size () < kHeader || b[0] >> 6 != 2)
-      return std::nullopt;
-    const bool has_padding = b[0] & 0x20;
-    const std::size_t count = b[0] & 0x1f;
-    const std::uint8_t type = b[1];
-    const std::size_t length = 4 * (std::size_t{be16 (b, 2)} + 1);
-    if (length > b.size () || type < 192 || type > 223)
-      return std::nullopt;
-    Bytes body = b.subspan (kHeader, length - kHeader);
-    b = b.subspan (length);
-    if (has_padding) {
-      // Only the last one may be padded.
-      if (!b.empty () || body.empty () || body.back () == 0
-          || body.back () % 4 != 0 || body.back () > body.size ())
-        return std::nullopt;
-      body = body.first (body.size () - body.back ());
-    }
+  RtcpPackets packets (b);
+  while (const auto packet = packets.next ()) {
+    const std::size_t count = packet->count;
     bool ok = true;
-    switch (type) {
-      case kSr:
-        ok = read_sender_report (body, count, contents);
+    switch (packet->type) {
+      case RtcpType::sender_report:
+        ok = read_sender_report (packet->body, count, contents);
         break;
-      case kRr:
-        ok = body.size () >= 4 + count * kReportBlock;
+      case RtcpType::receiver_report:
+        ok = packet->body.size () >= 4 + count * kRtcpReportBlock;
         break;
-      case kSdes:
-        ok = check_sdes (body, count);
+      case RtcpType::sdes:
+        ok = check_sdes (packet->body, count);
         break;
-      case kBye:
-        ok = read_bye (body, count, contents);
+      case RtcpType::bye:
+        ok = read_bye (packet->body, count, contents);
         break;
       default: // feedback, extended reports, application: not for us
         break;
@@ -135,6 +106,8 @@ parse_rtcp (Bytes b)
     if (!ok)
       return std::nullopt;
   }
+  if (packets.malformed ())
+    return std::nullopt;
   return contents;
 }
 

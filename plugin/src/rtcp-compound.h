@@ -4,22 +4,11 @@
 // Thread: any; no state.
 #pragma once
 
+#include "common/rtcp-packets.h"
+
 #include <array>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
 
 namespace restream::src {
-
-struct SenderReport
-{
-  std::uint64_t ntp = 0; // 32.32 fixed point, seconds since 1900
-  std::uint32_t ssrc = 0;
-  std::uint32_t rtp_time = 0; // the same instant on the stream's RTP clock
-  std::uint32_t packets = 0;
-  std::uint32_t octets = 0;
-};
 
 // A sender of one medium writes one of each; more than fits is left out.
 class RtcpContents

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The pure parsers: RTP, RTCP, H.264 parameter sets.
+#include "common/rtp-packet.h"
 #include "plugin/src/parameter-sets.h"
 #include "plugin/src/rtcp-compound.h"
-#include "plugin/src/rtp-packet.h"
 #include "tests/src/packets.h"
 
 #include <glib.h>
@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+using namespace restream;
 using namespace restream::src;
 using packets::Bytes;
 

@@ -1,25 +1,38 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "plugin/src/rtp-packet.h"
+// RTP packets as they come from outside: nothing in them is trusted.
+// Thread: any; no state.
+#pragma once
 
-#include "plugin/src/bytes.h"
+#include "common/bytes.h"
 
-namespace restream::src {
+#include <optional>
 
-namespace {
-constexpr std::size_t kFixedHeader = 12;
-constexpr unsigned kVersion = 2;
-} // namespace
+namespace restream {
 
-std::optional<RtpPacket>
+inline constexpr std::size_t kRtpFixedHeader = 12;
+
+// A checked look into a packet; valid as long as its bytes.
+struct RtpPacket
+{
+  std::uint32_t ssrc = 0;
+  std::uint32_t timestamp = 0;
+  std::uint16_t sequence = 0;
+  std::uint8_t payload_type = 0;
+  bool marker = false;
+  std::span<const std::uint8_t> payload; // without padding; may be empty
+};
+
+// Nothing unless version, CSRCs, extension and padding all fit the bytes.
+[[nodiscard]] inline std::optional<RtpPacket>
 parse_rtp (std::span<const std::uint8_t> b)
 {
-  if (b.size () < kFixedHeader || b[0] >> 6 != kVersion)
+  if (b.size () < kRtpFixedHeader || b[0] >> 6 != 2)
     return std::nullopt;
   const bool has_padding = b[0] & 0x20;
   const bool has_extension = b[0] & 0x10;
   const std::size_t csrc_count = b[0] & 0x0f;
 
-  std::size_t header = kFixedHeader + 4 * csrc_count;
+  std::size_t header = kRtpFixedHeader + 4 * csrc_count;
   if (b.size () < header)
     return std::nullopt;
   if (has_extension) {
@@ -47,10 +60,12 @@ parse_rtp (std::span<const std::uint8_t> b)
   };
 }
 
-bool
+// Whether RFC 5761 (section 4) takes a datagram for RTCP: packet types 192 to
+// 223. Everything else is to be tried as RTP.
+[[nodiscard]] inline bool
 is_rtcp (std::span<const std::uint8_t> b)
 {
   return b.size () >= 2 && b[1] >= 192 && b[1] <= 223;
 }
 
-} // namespace restream::src
+} // namespace restream
