@@ -69,6 +69,15 @@ put32 (std::uint8_t *at, std::uint32_t value)
     at[i] = static_cast<std::uint8_t> (value >> (24 - 8 * i));
 }
 
+inline SrtpCipher
+cipher_of (SrtpProfile profile, const SrtpSessionKeys &keys, SrtpUse use,
+    SrtpCipher::Direction direction)
+{
+  auto cipher = SrtpCipher::create (profile, keys, use, direction);
+  g_assert_true (cipher.has_value ());
+  return *std::move (cipher);
+}
+
 struct RtpShape
 {
   unsigned csrcs = 0;

@@ -84,12 +84,32 @@ SrtpCipher::iv_of (const Packet &packet) const
   return iv;
 }
 
+// What OpenSSL says about a failure goes no further: the session's DTLS, which
+// shares the thread's queue of errors, would take it for its own.
 bool
 SrtpCipher::seal (const Packet &packet, const std::uint8_t *plain,
     std::uint8_t *tag)
 {
-  if (!hmac_)
-    return seal_gcm (packet, plain, tag);
+  const bool done =
+      hmac_ ? seal_cm (packet, plain, tag) : seal_gcm (packet, plain, tag);
+  if (!done)
+    ERR_clear_error ();
+  return done;
+}
+
+SrtpCipher::Opened
+SrtpCipher::open (const Packet &packet, const std::uint8_t *tag)
+{
+  const Opened opened = hmac_ ? open_cm (packet, tag) : open_gcm (packet, tag);
+  if (opened != Opened::ok)
+    ERR_clear_error ();
+  return opened;
+}
+
+bool
+SrtpCipher::seal_cm (const Packet &packet, const std::uint8_t *plain,
+    std::uint8_t *tag)
+{
   HmacSha1::Mac mac;
   if (!crypt_cm (packet, plain)
       || !hmac_->compute ({packet.head, packet.head_bytes + packet.body_bytes},
@@ -100,10 +120,8 @@ SrtpCipher::seal (const Packet &packet, const std::uint8_t *plain,
 }
 
 SrtpCipher::Opened
-SrtpCipher::open (const Packet &packet, const std::uint8_t *tag)
+SrtpCipher::open_cm (const Packet &packet, const std::uint8_t *tag)
 {
-  if (!hmac_)
-    return open_gcm (packet, tag);
   HmacSha1::Mac mac;
   if (!hmac_->compute ({packet.head, packet.head_bytes + packet.body_bytes},
           big_endian (packet.trailer), mac))

@@ -66,6 +66,9 @@ private:
 
   SrtpCipher () = default;
   Iv iv_of (const Packet &packet) const;
+  bool seal_cm (const Packet &packet, const std::uint8_t *plain,
+      std::uint8_t *tag);
+  Opened open_cm (const Packet &packet, const std::uint8_t *tag);
   bool seal_gcm (const Packet &packet, const std::uint8_t *plain,
       std::uint8_t *tag);
   Opened open_gcm (const Packet &packet, const std::uint8_t *tag);
