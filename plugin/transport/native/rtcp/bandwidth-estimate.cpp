@@ -207,16 +207,18 @@ BandwidthEstimate::follow_delay (std::uint64_t now_ns)
 }
 
 void
-BandwidthEstimate::follow_loss (double lost, double rate, std::uint64_t now_ns)
+BandwidthEstimate::follow_loss (double lost, double arrived,
+    std::uint64_t now_ns)
 {
-  const double most = kHeadroom * rate + kHeadroomBits;
-  if (loss_rate_ <= 0) {
+  const double most = kHeadroom * arrived + kHeadroomBits;
+  if (loss_rate_ <= 0)
     loss_rate_ = most;
-  } else if (now_ns - loss_changed_ns_ < kLossStep) {
+  else if (now_ns - loss_changed_ns_ < kLossStep)
     return;
-  }
+  // The sending does not follow, so that the loss stays: it is not to be
+  // counted again and again.
   if (lost > kMuchLost)
-    loss_rate_ *= 1 - 0.5 * lost;
+    loss_rate_ = std::max (loss_rate_, arrived) * (1 - 0.5 * lost);
   else if (lost < kLittleLost)
     loss_rate_ *= kLossIncrease;
   loss_rate_ = std::min (loss_rate_, most);
@@ -230,8 +232,9 @@ BandwidthEstimate::on_loss (std::uint8_t fraction_lost,
   // Transport-wide feedback says the same sooner.
   if (received_rate_ > 0 || sent_bits_per_second == 0)
     return;
-  follow_loss (fraction_lost / 256.0,
-      static_cast<double> (sent_bits_per_second), now_ns);
+  const double lost = fraction_lost / 256.0;
+  follow_loss (lost, (1 - lost) * static_cast<double> (sent_bits_per_second),
+      now_ns);
 }
 
 void

@@ -56,7 +56,7 @@ private:
   void close_group ();
   void measure (std::uint32_t arrival, double bytes);
   void follow_delay (std::uint64_t now_ns);
-  void follow_loss (double lost, double rate, std::uint64_t now_ns);
+  void follow_loss (double lost, double arrived, std::uint64_t now_ns);
 
   std::array<Burst, kBursts> bursts_;
   std::uint32_t newest_ = 0; // index of the newest burst

@@ -20,6 +20,8 @@ constexpr std::uint64_t kLeastCapacity = 64 * 1024;
 // Keeps the sums within 64 bits, whatever rate is said.
 constexpr std::uint64_t kHighestRate = 1'250'000'000; // 10 Gbit/s
 
+constexpr std::uint64_t kLongestPause = 100'000 * kSecond;
+
 } // namespace
 
 void
@@ -41,18 +43,17 @@ RetransmissionBudget::refill (std::uint64_t now_ns)
 {
   if (now_ns <= refilled_ns_)
     return;
-  const std::uint64_t passed = now_ns - refilled_ns_;
-  if (passed >= 10 * kSecond) {
+  const std::uint64_t passed = std::min (now_ns - refilled_ns_, kLongestPause);
+  const std::uint64_t bytes = passed / kSecond * bytes_per_second_
+      + passed % kSecond * bytes_per_second_ / kSecond;
+  if (bytes >= capacity_ - tokens_) {
     tokens_ = capacity_;
     refilled_ns_ = now_ns;
-    return;
+  } else if (bytes > 0) {
+    // A part of a byte is not lost: the time it took is not yet counted.
+    tokens_ += bytes;
+    refilled_ns_ += bytes * kSecond / bytes_per_second_;
   }
-  // A part of a byte is not lost: the time it took is not yet counted.
-  const std::uint64_t bytes = passed * bytes_per_second_ / kSecond;
-  if (bytes == 0)
-    return;
-  tokens_ = std::min (tokens_ + bytes, capacity_);
-  refilled_ns_ += bytes * kSecond / bytes_per_second_;
 }
 
 RetransmissionBudget::Verdict
