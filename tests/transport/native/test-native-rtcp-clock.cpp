@@ -173,6 +173,20 @@ clock_by_packets ()
   g_assert_cmpuint (clock.refused_reports (), ==, 0);
 }
 
+// Packets that come in heaps, the first of each up to 140 ms late: whichever
+// the window ends on, the line stays that of the punctual ones.
+static void
+clock_heaps ()
+{
+  SenderClock clock (48000);
+  for (unsigned i = 1; i <= 5000; i++) {
+    const unsigned heap = (i + 7) / 8 * 8;
+    g_assert_false (clock.add_packet (kNow + ntp (heap * 0.02), i * 960));
+    if (i >= 8)
+      assert_near (*clock.rtp_at (kNow + ntp (i * 0.02)), i * 960, 2);
+  }
+}
+
 // The sending clock is 200 ppm slow: followed without a jump.
 static void
 clock_drift ()
@@ -263,8 +277,9 @@ budget_repeats ()
 static void
 budget_flood ()
 {
-  for (const std::uint64_t rate : {std::uint64_t{0}, std::uint64_t{7},
-           std::uint64_t{500'000}, std::uint64_t{100'000'000}}) {
+  for (const std::uint64_t rate :
+      {std::uint64_t{0}, std::uint64_t{7}, std::uint64_t{1'500},
+          std::uint64_t{500'000}, std::uint64_t{100'000'000}}) {
     RetransmissionBudget budget;
     std::uint64_t now = 123'456'789'012;
     budget.set_rate (rate, now);
@@ -315,6 +330,7 @@ main (int argc, char **argv)
   g_test_add_func ("/round-trip/plausible", round_trip_plausible);
   g_test_add_func ("/clock/reports", clock_by_reports);
   g_test_add_func ("/clock/packets", clock_by_packets);
+  g_test_add_func ("/clock/heaps", clock_heaps);
   g_test_add_func ("/clock/drift", clock_drift);
   g_test_add_func ("/clock/both", clock_reports_over_packets);
   g_test_add_func ("/budget/repeats", budget_repeats);

@@ -191,6 +191,31 @@ without_feedback ()
   g_assert_cmpuint (estimate.received_bits_per_second (), ==, 0);
 }
 
+// A quiet line makes the threshold low: then a queue that grows by 40 ms a second
+// is seen, and an emptying one as such. At first it would pass for noise.
+static void
+threshold_adapts ()
+{
+  DelayTrend trend;
+  for (unsigned i = 0; i < 250; i++) {
+    trend.add (40, 40);
+    g_assert_true (trend.state () == DelayTrend::State::normal);
+  }
+  bool over = false;
+  for (unsigned i = 0; i < 50; i++) {
+    trend.add (40, 41.6);
+    over |= trend.state () == DelayTrend::State::over;
+  }
+  g_assert_true (over);
+  bool under = false;
+  for (unsigned i = 0; i < 50; i++) {
+    trend.add (40, 35);
+    under |= trend.state () == DelayTrend::State::under;
+  }
+  g_assert_true (under);
+  g_assert_false (trend.state () == DelayTrend::State::over);
+}
+
 // Feedback on what was never sent, or long ago, or told twice.
 static void
 foreign_feedback ()
@@ -211,7 +236,18 @@ foreign_feedback ()
     tell_all (kMs);
   g_assert_cmpuint (estimate.received_bits_per_second (), <=, 12'000 * 8 * 4);
 
-  // Numbers that do not follow are a new line; so are all 65536.
+  // Numbers that do not follow are a new line; what was before is forgotten.
+  BandwidthEstimate anew;
+  anew.on_sent (100, 10, 12'000, kMs);
+  anew.on_sent (5000, 10, 12'000, 2 * kMs);
+  for (unsigned i = 0; i < 10; i++)
+    anew.on_transport_packet (static_cast<std::uint16_t> (100 + i), i * 1000);
+  g_assert_cmpuint (anew.received_bits_per_second (), ==, 0);
+  for (unsigned i = 0; i < 10; i++)
+    anew.on_transport_packet (static_cast<std::uint16_t> (5000 + i), i * 1000);
+  g_assert_cmpuint (anew.received_bits_per_second (), >, 0);
+
+  // All 65536 of them.
   estimate.on_sent (5000, 1, 1200, 2 * kMs);
   estimate.on_sent (5001, 65535, 65535 * 1200u, 3 * kMs);
   tell_all (3 * kMs);
@@ -229,6 +265,7 @@ main (int argc, char **argv)
   g_test_add_func ("/estimate/narrows", line_narrows);
   g_test_add_func ("/estimate/losses", losses);
   g_test_add_func ("/estimate/without", without_feedback);
+  g_test_add_func ("/estimate/threshold", threshold_adapts);
   g_test_add_func ("/estimate/foreign", foreign_feedback);
   return g_test_run ();
 }

@@ -360,7 +360,8 @@ transport_feedback_faults ()
   const auto fault = RtcpFault::transport_feedback;
   assert_fault (transport_wide (1, 1, 0, {}, {}), fault); // no chunk
   assert_fault (transport_wide (1, 1, 0, {0x2000}, {1, 1}), fault); // empty run
-  assert_fault (transport_wide (1, 1, 0, {0x6001}, {1, 1}), fault); // reserved
+  assert_fault (transport_wide (1, 1, 0, {0x6001}, {1, 1, 1, 1}),
+      fault); // reserved
   assert_fault (transport_wide (1, 7, 0, {0xffff}, {1, 1}), fault);
   assert_fault (transport_wide (1, 3, 0, {0x2003}, {1, 1}), fault); // deltas
   assert_fault (transport_wide (1, 2, 0, {0x4002}, {1, 1}), fault);
