@@ -296,9 +296,7 @@ DtlsConnection::end (State state)
 void
 DtlsConnection::forget_keys ()
 {
-  if (keys_)
-    OPENSSL_cleanse (&*keys_, sizeof *keys_);
-  keys_.reset ();
+  keys_.reset (); // which wipes them
 }
 
 } // namespace restream::transport::native

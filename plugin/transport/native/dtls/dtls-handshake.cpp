@@ -193,40 +193,23 @@ DtlsHandshake::keys () const
   const SRTP_PROTECTION_PROFILE *profile = SSL_get_selected_srtp_profile (ssl_);
   if (!profile)
     return Error{Code::forbidden, "no SRTP profile in common with the viewer"};
-  DtlsSrtpKeys keys;
-  switch (profile->id) {
-    case SRTP_AES128_CM_SHA1_80:
-      keys.profile = SrtpProfile::aes128_cm_sha1_80;
-      break;
-    case SRTP_AEAD_AES_128_GCM:
-      keys.profile = SrtpProfile::aead_aes_128_gcm;
-      break;
-    case SRTP_AEAD_AES_256_GCM:
-      keys.profile = SrtpProfile::aead_aes_256_gcm;
-      break;
-    default:
-      return Error{Code::internal, "an SRTP profile that was not offered"};
-  }
-
-  const std::size_t key_size = srtp_master_key_size (keys.profile);
-  const std::size_t salt_size = srtp_master_salt_size (keys.profile);
+  const auto known = srtp_profile_from (static_cast<unsigned> (profile->id));
+  if (!known)
+    return Error{Code::internal, "an SRTP profile that was not offered"};
   std::uint8_t block[2 * (32 + 14)];
-  if (SSL_export_keying_material (ssl_, block, 2 * (key_size + salt_size),
-          kExporterLabel, sizeof kExporterLabel - 1, nullptr, 0, 0)
+  const std::size_t size = srtp_keying_size (*known);
+  if (SSL_export_keying_material (ssl_, block, size, kExporterLabel,
+          sizeof kExporterLabel - 1, nullptr, 0, 0)
       != 1)
     return errors.error ("SRTP keys");
-  SrtpKeys &client = we_are_client_ ? keys.local : keys.remote;
-  SrtpKeys &server = we_are_client_ ? keys.remote : keys.local;
-  const std::uint8_t *in = block;
-  for (SrtpKeys *side : {&client, &server}) {
-    std::copy_n (in, key_size, side->key.begin ());
-    in += key_size;
-  }
-  for (SrtpKeys *side : {&client, &server}) {
-    std::copy_n (in, salt_size, side->salt.begin ());
-    in += salt_size;
-  }
+  const auto pair = split_dtls_keys (*known, {block, size});
   OPENSSL_cleanse (block, sizeof block);
+  if (!pair)
+    return pair.error ();
+  DtlsSrtpKeys keys;
+  keys.profile = *known;
+  keys.local = we_are_client_ ? (*pair).client : (*pair).server;
+  keys.remote = we_are_client_ ? (*pair).server : (*pair).client;
   return keys;
 }
 

@@ -19,7 +19,7 @@ namespace restream::transport::native {
 class DtlsIdentity;
 class DtlsOutbox;
 
-// What a handshake gives to SRTP (RFC 5764 4.2).
+// What a handshake gives to SRTP (RFC 5764 4.2). Copies are wiped when they go.
 struct DtlsSrtpKeys
 {
   SrtpProfile profile = SrtpProfile::aead_aes_128_gcm;
