@@ -12,7 +12,7 @@ constexpr double kTicksPerMs = 4;
 constexpr double kSecond = 1e9; // ns
 // Bursts of so close a start are one group (the draft's burst_time).
 constexpr std::uint32_t kGroupTicks = 5 * 4;
-constexpr std::uint32_t kMostPerBurst = 60000;
+constexpr std::uint32_t kMostPerBurst = 0x4000;
 
 constexpr std::uint32_t kWindowTicks = TransportFeedback::kTicksPerSecond / 2;
 constexpr double kWindowWeight = 0.5;
@@ -74,13 +74,23 @@ BandwidthEstimate::on_sent (std::uint16_t first, std::uint16_t count,
 }
 
 const BandwidthEstimate::Burst *
-BandwidthEstimate::find (std::uint16_t sequence) const
+BandwidthEstimate::find (std::uint16_t sequence)
 {
   if (burst_count_ == 0)
     return nullptr;
+  const auto holds = [&] (const Burst &b) {
+    return static_cast<std::uint16_t> (sequence - b.first) < b.count;
+  };
+  // Mostly the one of the packet before; a few bytes may tell of thousands.
+  if ((newest_ + kBursts - found_) % kBursts < burst_count_
+      && holds (bursts_[found_]))
+    return &bursts_[found_];
   // The bursts' numbers follow each other: the last one that begins before.
   const std::uint16_t oldest = burst (burst_count_ - 1).first;
   const auto offset = static_cast<std::uint16_t> (sequence - oldest);
+  if (offset >= static_cast<std::uint16_t> (
+          bursts_[newest_].first - oldest + bursts_[newest_].count))
+    return nullptr;
   std::uint32_t newer = 0, older = burst_count_ - 1; // bursts back
   while (newer < older) {
     const std::uint32_t middle = (newer + older) / 2;
@@ -89,10 +99,10 @@ BandwidthEstimate::find (std::uint16_t sequence) const
     else
       newer = middle + 1;
   }
-  const Burst &found = burst (newer);
-  if (static_cast<std::uint16_t> (sequence - found.first) >= found.count)
+  if (!holds (burst (newer)))
     return nullptr;
-  return &found;
+  found_ = (newest_ + kBursts - newer) % kBursts;
+  return &bursts_[found_];
 }
 
 void

@@ -52,7 +52,7 @@ private:
   {
     return bursts_[(newest_ + kBursts - back) % kBursts];
   }
-  const Burst *find (std::uint16_t sequence) const;
+  const Burst *find (std::uint16_t sequence);
   void close_group ();
   void measure (std::uint32_t arrival, double bytes);
   void follow_delay (std::uint64_t now_ns);
@@ -61,6 +61,7 @@ private:
   std::array<Burst, kBursts> bursts_;
   std::uint32_t newest_ = 0; // index of the newest burst
   std::uint32_t burst_count_ = 0;
+  std::uint32_t found_ = 0; // index of the burst last asked for
 
   // The group of packets under way: those of one burst.
   bool group_open_ = false;
