@@ -4,6 +4,8 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
+#include <cstring>
+
 namespace restream::transport::native {
 namespace {
 
@@ -77,10 +79,13 @@ SrtpCipher::Iv
 SrtpCipher::iv_of (const Packet &packet) const
 {
   Iv iv = salt_;
-  for (unsigned i = 0; i < 4; i++)
-    iv[4 + i] ^= static_cast<std::uint8_t> (packet.ssrc >> (24 - 8 * i));
-  for (unsigned i = 0; i < 6; i++)
-    iv[8 + i] ^= static_cast<std::uint8_t> (packet.index >> (40 - 8 * i));
+  std::uint64_t middle;
+  std::memcpy (&middle, &iv[4], sizeof middle);
+  middle ^= GUINT64_TO_BE (
+      std::uint64_t{packet.ssrc} << 32 | (packet.index >> 16 & 0xffffffff));
+  std::memcpy (&iv[4], &middle, sizeof middle);
+  iv[12] ^= static_cast<std::uint8_t> (packet.index >> 8);
+  iv[13] ^= static_cast<std::uint8_t> (packet.index);
   return iv;
 }
 
