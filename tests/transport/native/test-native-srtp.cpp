@@ -203,7 +203,7 @@ test_rtcp_in_the_clear (gconstpointer data)
 }
 
 // Packets in any order within the window, over the wrap of the sequence number,
-// each of them twice.
+// each of them twice, and holes much wider than the window.
 void
 test_reorder (gconstpointer data)
 {
@@ -219,7 +219,7 @@ test_reorder (gconstpointer data)
   };
   Bytes first = sealed_at (kFirst);
   assert_verdict (receiver.unprotect_rtp (first).verdict, SrtpVerdict::ok);
-  for (std::uint64_t block = kFirst + 1; block < kLast; block += 500) {
+  for (std::uint64_t block = kFirst + 1; block < kLast; block += 4500) {
     std::vector<std::uint64_t> order;
     for (std::uint64_t index = block; index < block + 500; index++)
       order.push_back (index);
