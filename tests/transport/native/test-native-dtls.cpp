@@ -128,8 +128,8 @@ refusals ()
     expect_failure (kind, options, "SRTP profile");
     options = {};
     options.certificate = false;
-    if (kind == 3)
-      expect_failure (kind, options, "certificate");
+    expect_failure (
+        kind, options, kind == 3 ? "certificate" : "DTLS handshake");
     options = {};
     options.version = DTLS1_VERSION;
     expect_failure (kind, options, "DTLS handshake");

@@ -21,7 +21,7 @@ namespace restream::transport::native {
 class DtlsIdentity
 {
 public:
-  // Makes a key: some ten microseconds.
+  // Some milliseconds: not for an I/O thread.
   static Result<std::shared_ptr<const DtlsIdentity>> create ();
 
   DtlsIdentity (const DtlsIdentity &) = delete;
