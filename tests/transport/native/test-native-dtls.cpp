@@ -128,8 +128,8 @@ refusals ()
     expect_failure (kind, options, "SRTP profile");
     options = {};
     options.certificate = false;
-    expect_failure (
-        kind, options, kind == 3 ? "certificate" : "DTLS handshake");
+    expect_failure (kind, options,
+        kind == 3 ? "certificate" : "DTLS handshake");
     options = {};
     options.version = DTLS1_VERSION;
     expect_failure (kind, options, "DTLS handshake");
