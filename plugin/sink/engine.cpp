@@ -3,9 +3,12 @@
 
 namespace restream::sink {
 
-Engine::Engine (RegistryObserver &observer)
-    : observer_ (observer), control_ ("rtprestreamsink"),
-      registry_ (hub_, *this, Ref<GMainContext>::retain (control_.context ()))
+Engine::Engine (RegistryObserver &observer,
+    std::unique_ptr<transport::Transport> transport)
+    : observer_ (observer), transport_ (std::move (transport)),
+      hub_ (*transport_), control_ ("rtprestreamsink"),
+      registry_ (hub_, *transport_, *this,
+          Ref<GMainContext>::retain (control_.context ()))
 {
 }
 

@@ -19,7 +19,8 @@ class Engine final : private RegistryObserver
 {
 public:
   // observer: told of the viewers, on the control thread; outlives the engine.
-  explicit Engine (RegistryObserver &observer);
+  Engine (RegistryObserver &observer,
+      std::unique_ptr<transport::Transport> transport);
   ~Engine ();
   Engine (const Engine &) = delete;
   Engine &operator= (const Engine &) = delete;
@@ -48,6 +49,7 @@ private:
       const std::string &reason) override;
 
   RegistryObserver &observer_;
+  const std::unique_ptr<transport::Transport> transport_;
   Hub hub_;
   ContextThread control_;
   ViewerRegistry registry_;

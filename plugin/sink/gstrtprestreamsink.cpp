@@ -36,6 +36,8 @@
 #include "plugin/sink/engine.h"
 #include "plugin/sink/sink-properties.h"
 #include "plugin/sink/viewer-stats.h"
+#include "plugin/transport/native/native-transport.h"
+#include "plugin/transport/webrtcbin/webrtcbin-transport.h"
 
 GST_DEBUG_CATEGORY_STATIC (rtprestreamsink_debug);
 #define GST_CAT_DEFAULT rtprestreamsink_debug
@@ -196,6 +198,24 @@ reply (const Ref<GstPromise> &promise, GstStructure *structure)
     gst_structure_free (structure);
 }
 
+Result<std::unique_ptr<transport::Transport>>
+make_transport (GstRtpRestreamSink *self)
+{
+  int kind;
+  unsigned port, threads;
+  {
+    ObjectLock lock (self);
+    kind = self->impl->settings.transport;
+    port = self->impl->settings.udp_port;
+    threads = self->impl->settings.io_threads;
+  }
+  if (kind == GST_RTP_RESTREAM_SINK_TRANSPORT_NATIVE)
+    return transport::native::NativeTransport::create (
+        static_cast<std::uint16_t> (port), threads);
+  return std::unique_ptr<transport::Transport> (
+      new transport::WebrtcbinTransport);
+}
+
 const Error kNotRunning = {Code::conflict, "the sink is not running"};
 
 } // namespace
@@ -315,6 +335,18 @@ gst_rtp_restream_sink_end (GstRtpRestreamSink *self, guint32 seqnum)
   });
 }
 
+// Those of rtprestreamsrc; others' events are not for us.
+static void
+handle_sender_report (Hub &hub, Media media, const GstStructure *report)
+{
+  guint ssrc, rtp_time;
+  guint64 ntp;
+  if (report && gst_structure_has_name (report, "rtprestream-sender-report")
+      && gst_structure_get (report, "ssrc", G_TYPE_UINT, &ssrc, "ntp",
+          G_TYPE_UINT64, &ntp, "rtptime", G_TYPE_UINT, &rtp_time, nullptr))
+    hub.report (media, ssrc, ntp, rtp_time);
+}
+
 static gboolean
 gst_rtp_restream_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
@@ -364,6 +396,10 @@ gst_rtp_restream_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
         gst_rtp_restream_sink_end (self, gst_event_get_seqnum (event));
       break;
     }
+    case GST_EVENT_CUSTOM_DOWNSTREAM:
+      handle_sender_report (self->impl->engine->hub (), media,
+          gst_event_get_structure (event));
+      break;
     default:
       break;
   }
@@ -396,7 +432,14 @@ gst_rtp_restream_sink_change_state (GstElement *element,
 
   switch (transition) {
     case GST_STATE_CHANGE_NULL_TO_READY: {
-      auto engine = std::make_shared<Engine> (impl->emitter);
+      auto transport = make_transport (self);
+      if (!transport) {
+        GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ_WRITE,
+            ("%s", transport.error ().what.c_str ()), (nullptr));
+        return GST_STATE_CHANGE_FAILURE;
+      }
+      auto engine =
+          std::make_shared<Engine> (impl->emitter, std::move (*transport));
       engine->hub ().set_is_linked ([impl] (Media media) {
         return gst_pad_is_linked (impl->inputs[index_of (media)].pad);
       });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/sink/hub.h"
 
-#include "plugin/sink/random.h"
+#include "common/random.h"
 
 #include <gst/rtp/gstrtpbuffer.h>
 
@@ -52,7 +52,8 @@ field (const GstStructure *s, const char *name)
 
 } // namespace
 
-Hub::Hub () : cname_ (random_token (12))
+Hub::Hub (transport::Transport &transport)
+    : transport_ (transport), cname_ (random_token (12))
 {
   for (Input &input : inputs_)
     input.ssrc = random_u32 ();
@@ -150,20 +151,20 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
   if (kept == 0)
     return;
 
-  std::shared_ptr<const ViewerList> viewers =
-      viewers_.load (std::memory_order_acquire);
-  if (!viewers || viewers->empty ())
-    return;
-  transport::PacketBatch batch (media, std::move (list), bytes, arrival,
-      join_index);
-  for (const std::shared_ptr<transport::Viewer> &viewer : *viewers)
-    viewer->push (batch);
+  transport::PacketBatch batch (media, input.timeline->clock_rate (),
+      std::move (list), bytes, arrival, join_index);
+  transport_.push (batch);
 }
 
 void
-Hub::set_viewers (std::shared_ptr<const ViewerList> viewers)
+Hub::report (Media media, std::uint32_t ssrc, std::uint64_t ntp,
+    std::uint32_t rtp_time)
 {
-  viewers_.store (std::move (viewers), std::memory_order_release);
+  const Input &input = inputs_[index_of (media)];
+  if (!input.timeline)
+    return;
+  if (auto mapped = input.timeline->find (ssrc, rtp_time))
+    transport_.report (media, {.ntp = ntp, .rtp_time = *mapped});
 }
 
 bool

@@ -5,7 +5,7 @@
 #include "plugin/negotiation/plan.h"
 #include "plugin/sink/join-point.h"
 #include "plugin/sink/rtp-timeline.h"
-#include "plugin/transport/viewer.h"
+#include "plugin/transport/transport.h"
 
 #include <array>
 #include <atomic>
@@ -16,10 +16,8 @@
 
 namespace restream::sink {
 
-using ViewerList = std::vector<std::shared_ptr<transport::Viewer>>;
-
-// One stream in, all viewers out. Knows RTP and its payload formats, no sockets.
-// Threads: set_caps(), push() and reset() on the streaming thread of the medium; the
+// One stream in, one outgoing line to the transport and so to all viewers. Knows RTP and its payload formats, no sockets.
+// Threads: set_caps(), push() and report() on the streaming thread of the medium; the
 // two media may have two threads. The rest on any.
 class Hub
 {
@@ -33,7 +31,8 @@ public:
     std::atomic<std::uint64_t> restarts{0};
   };
 
-  Hub ();
+  // transport outlives it.
+  explicit Hub (transport::Transport &transport);
   // Before anything else; called on any thread. Without it both are.
   void set_is_linked (std::function<bool (Media)> is_linked)
   {
@@ -47,8 +46,11 @@ public:
   // arrival: the burst's running time. Takes the list.
   void push (Media media, Ref<GstBufferList> list, GstClockTime arrival);
 
-  // The viewers from now on. They are handed each burst in turn.
-  void set_viewers (std::shared_ptr<const ViewerList> viewers);
+  // A sender report of the source: at the instant ntp (RFC 3550, section 4) the
+  // source of this SSRC was at rtp_time.
+  void report (Media media, std::uint32_t ssrc, std::uint64_t ntp,
+      std::uint32_t rtp_time);
+
   // What the stream carries: each medium that has caps and has been heard
   // of, or may still be: one that was silent for kSilentMediumUs after the other began is not there.
   negotiation::StreamDescription describe () const;
@@ -80,10 +82,10 @@ private:
     Counters counters;
   };
 
+  transport::Transport &transport_;
   std::string cname_;
   std::function<bool (Media)> is_linked_;
   std::array<Input, kMediaCount> inputs_;
-  std::atomic<std::shared_ptr<const ViewerList>> viewers_;
 };
 
 } // namespace restream::sink

@@ -53,4 +53,12 @@ RtpTimeline::map (std::uint32_t ssrc, Stamp in, std::uint64_t arrival_ns)
   return out;
 }
 
+std::optional<std::uint32_t>
+RtpTimeline::find (std::uint32_t ssrc, std::uint32_t timestamp) const
+{
+  if (!started_ || ssrc != ssrc_)
+    return std::nullopt;
+  return timestamp + timestamp_offset_;
+}
+
 } // namespace restream::sink

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace restream::sink {
 
@@ -23,6 +24,10 @@ public:
 
   // arrival_ns: running time at which the packet came, never far from monotonic.
   Stamp map (std::uint32_t ssrc, Stamp in, std::uint64_t arrival_ns);
+  // Where a timestamp of the current source is on the line; nothing for other sources.
+  std::optional<std::uint32_t> find (std::uint32_t ssrc,
+      std::uint32_t timestamp) const;
+  std::uint32_t clock_rate () const { return clock_rate_; }
   // The clock rate of what comes next (a changed stream).
   void set_clock_rate (std::uint32_t clock_rate) { clock_rate_ = clock_rate; }
   // How often a new source was spliced on.

@@ -10,6 +10,9 @@ gst_rtp_restream_sink_transport_get_type (void)
   static const GEnumValue values[] = {
       {GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN,
           "A webrtcbin pipeline for each viewer", "webrtcbin"},
+      {GST_RTP_RESTREAM_SINK_TRANSPORT_NATIVE,
+          "One UDP port and a fixed number of threads for all viewers",
+          "native"},
       {0, nullptr, nullptr},
   };
   if (g_once_init_enter (&type))
@@ -30,6 +33,12 @@ set_sink_property (SinkSettings &settings, unsigned id, const GValue *value)
   switch (id) {
     case PROP_TRANSPORT:
       settings.transport = g_value_get_enum (value);
+      return true;
+    case PROP_UDP_PORT:
+      settings.udp_port = g_value_get_uint (value);
+      return true;
+    case PROP_IO_THREADS:
+      settings.io_threads = g_value_get_uint (value);
       return true;
     case PROP_WHEP_PORT:
       settings.whep_port = g_value_get_uint (value);
@@ -72,6 +81,12 @@ get_sink_property (const SinkSettings &settings, unsigned id, GValue *value)
   switch (id) {
     case PROP_TRANSPORT:
       g_value_set_enum (value, settings.transport);
+      return true;
+    case PROP_UDP_PORT:
+      g_value_set_uint (value, settings.udp_port);
+      return true;
+    case PROP_IO_THREADS:
+      g_value_set_uint (value, settings.io_threads);
       return true;
     case PROP_WHEP_PORT:
       g_value_set_uint (value, settings.whep_port);
@@ -125,6 +140,29 @@ install_sink_properties (GObjectClass *gobject_class)
       g_param_spec_enum ("transport", "Transport",
           "What carries the stream to a viewer",
           GST_TYPE_RTP_RESTREAM_SINK_TRANSPORT, defaults.transport, flags));
+  /**
+   * GstRtpRestreamSink:udp-port:
+   *
+   * UDP port of the native transport, for all viewers. The sinks of a process
+   * that have the same port share it; 0 takes a free one for this sink alone.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_UDP_PORT,
+      g_param_spec_uint ("udp-port", "UDP port",
+          "UDP port for all viewers of the native transport (0 = any)", 0,
+          65535, 0, flags));
+  /**
+   * GstRtpRestreamSink:io-threads:
+   *
+   * Threads of the native transport. Sinks that share a port have those of the first of them.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_IO_THREADS,
+      g_param_spec_uint ("io-threads", "I/O threads",
+          "Threads of the native transport (0 = as many as cores)", 0, 64, 0,
+          flags));
   /**
    * GstRtpRestreamSink:whep-port:
    *

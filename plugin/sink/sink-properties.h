@@ -16,6 +16,8 @@ enum SinkProperty : unsigned
 {
   PROP_0,
   PROP_TRANSPORT,
+  PROP_UDP_PORT,
+  PROP_IO_THREADS,
   PROP_WHEP_PORT,
   PROP_WHEP_ADDRESS,
   PROP_MAX_VIEWERS,
@@ -32,6 +34,8 @@ enum SinkProperty : unsigned
 struct SinkSettings
 {
   int transport = GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN;
+  unsigned udp_port = 0;
+  unsigned io_threads = 0;
   unsigned whep_port = 0;
   std::string whep_address = "127.0.0.1";
   GstClockTime drain_timeout = 1 * GST_SECOND;

@@ -2,24 +2,21 @@
 #include "plugin/sink/viewer-registry.h"
 
 #include "plugin/sink/local-addresses.h"
-#include "plugin/transport/webrtcbin/webrtcbin-viewer.h"
 
 namespace restream::sink {
 
 namespace {
 
-constexpr unsigned kTeardownThreads = 4;
 constexpr unsigned kRetryAfterS = 2;
 
 } // namespace
 
-ViewerRegistry::ViewerRegistry (Hub &hub, RegistryObserver &observer,
-    Ref<GMainContext> control)
-    : hub_ (hub), observer_ (observer), control_ (std::move (control)),
-      teardown_ (kTeardownThreads)
+ViewerRegistry::ViewerRegistry (Hub &hub, transport::Transport &transport,
+    RegistryObserver &observer, Ref<GMainContext> control)
+    : hub_ (hub), transport_ (transport), observer_ (observer),
+      control_ (std::move (control))
 {
   publish (); // an empty list: statistics may be asked for before the first viewer
-  teardown_.run (transport::warm_up_webrtcbin);
 }
 
 ViewerRegistry::~ViewerRegistry ()
@@ -54,8 +51,8 @@ ViewerRegistry::add (std::string_view offer, bool loopback,
         "the stream has as many viewers as it may have ("
             + std::to_string (settings.max_viewers) + ")",
         kRetryAfterS});
-  Result<negotiation::Plan> plan = negotiation::make_plan (offer, stream,
-      transport::webrtcbin_capabilities ());
+  Result<negotiation::Plan> plan =
+      negotiation::make_plan (offer, stream, transport_.capabilities ());
   if (!plan)
     return done (plan.error ());
 
@@ -78,8 +75,11 @@ ViewerRegistry::add (std::string_view offer, bool loopback,
     return done (Error{Code::unavailable,
         "the machine has no address that viewers could be served on"});
 
-  std::shared_ptr<transport::Viewer> viewer =
-      transport::make_webrtcbin_viewer (std::move (config), *this, teardown_);
+  Result<std::shared_ptr<transport::Viewer>> made =
+      transport_.make_viewer (std::move (config), *this);
+  if (!made)
+    return done (made.error ());
+  std::shared_ptr<transport::Viewer> viewer = std::move (*made);
   viewers_.emplace (id, Entry{viewer, std::move (done)});
   publish ();
   observer_.viewer_added (id);
@@ -180,7 +180,7 @@ ViewerRegistry::publish ()
   for (const auto &[id, entry] : viewers_)
     list->push_back (entry.viewer);
   snapshot_.store (list);
-  hub_.set_viewers (std::move (list));
+  transport_.set_viewers (std::move (list));
 }
 
 } // namespace restream::sink

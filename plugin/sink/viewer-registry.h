@@ -4,8 +4,7 @@
 #include "common/post.h"
 #include "common/result.h"
 #include "plugin/sink/hub.h"
-#include "plugin/transport/teardown.h"
-#include "plugin/transport/viewer.h"
+#include "plugin/transport/transport.h"
 
 #include <atomic>
 #include <functional>
@@ -49,14 +48,17 @@ protected:
   ~RegistryObserver () = default;
 };
 
+using transport::ViewerList;
+
 // All viewers of one sink: decides their offers, makes them, drains and removes
 // them. Owns them; the hub has a copy of the list.
 // Thread: control, but for snapshot() and accepting().
 class ViewerRegistry final : public transport::ViewerObserver
 {
 public:
-  ViewerRegistry (Hub &hub, RegistryObserver &observer,
-      Ref<GMainContext> control);
+  // hub, transport and observer outlive it.
+  ViewerRegistry (Hub &hub, transport::Transport &transport,
+      RegistryObserver &observer, Ref<GMainContext> control);
   // After close_all().
   ~ViewerRegistry ();
 
@@ -75,7 +77,7 @@ public:
   // Viewers are welcome (again).
   void open () { accepting_ = true; }
   // Waits until what was closed has given its threads and descriptors back. Not on the control thread.
-  void wait_torn_down () { teardown_.wait (); }
+  void wait_torn_down () { transport_.wait_torn_down (); }
 
   // Any thread: the viewers of this moment.
   std::shared_ptr<const ViewerList> snapshot () const
@@ -101,9 +103,9 @@ private:
   void publish ();
 
   Hub &hub_;
+  transport::Transport &transport_;
   RegistryObserver &observer_;
   Ref<GMainContext> control_;
-  transport::Teardown teardown_;
   Ref<GstClock> clock_;
   GstClockTime base_time_ = 0;
   std::map<std::string, Entry> viewers_;

@@ -24,7 +24,7 @@ append_structure (GValue *array, GstStructure *structure)
 } // namespace
 
 Owned<GstStructure>
-make_stats (const Hub &hub, const ViewerList &viewers)
+make_stats (const Hub &hub, const transport::ViewerList &viewers)
 {
   Owned<GstStructure> stats (
       gst_structure_new_empty ("application/x-rtprestreamsink-stats"));

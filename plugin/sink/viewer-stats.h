@@ -7,6 +7,7 @@
 namespace restream::sink {
 
 // The sink's `stats`: see its documentation for the fields. Any thread.
-Owned<GstStructure> make_stats (const Hub &hub, const ViewerList &viewers);
+Owned<GstStructure> make_stats (const Hub &hub,
+    const transport::ViewerList &viewers);
 
 } // namespace restream::sink

@@ -37,9 +37,10 @@ with_payload_type (GstBuffer *packet, std::uint8_t payload_type)
 
 } // namespace
 
-PacketBatch::PacketBatch (Media media, Ref<GstBufferList> packets,
-    std::size_t bytes, GstClockTime arrival, std::optional<unsigned> join_index)
-    : media_ (media), packets_ (std::move (packets)),
+PacketBatch::PacketBatch (Media media, std::uint32_t clock_rate,
+    Ref<GstBufferList> packets, std::size_t bytes, GstClockTime arrival,
+    std::optional<unsigned> join_index)
+    : media_ (media), clock_rate_ (clock_rate), packets_ (std::move (packets)),
       size_ (gst_buffer_list_length (packets_.get ())), bytes_ (bytes),
       arrival_ (arrival), join_index_ (join_index)
 {

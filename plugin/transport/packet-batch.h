@@ -21,16 +21,21 @@ class PacketBatch
 public:
   // packets: RTP packets whose first 12 bytes are in one writable memory.
   // arrival: running time at which the burst came in.
+  // clock_rate: of its timestamps, Hz.
   // join_index: the first packet at which a viewer may start, if there is one.
-  PacketBatch (Media media, Ref<GstBufferList> packets, std::size_t bytes,
-      GstClockTime arrival, std::optional<unsigned> join_index);
+  PacketBatch (Media media, std::uint32_t clock_rate,
+      Ref<GstBufferList> packets, std::size_t bytes, GstClockTime arrival,
+      std::optional<unsigned> join_index);
 
   Media media () const { return media_; }
+  std::uint32_t clock_rate () const { return clock_rate_; }
   unsigned size () const { return size_; }
   std::size_t bytes () const { return bytes_; }
   GstClockTime arrival () const { return arrival_; }
   const std::optional<unsigned> &join_index () const { return join_index_; }
 
+  // Whatever payload type they bear.
+  GstBufferList *packets () const { return packets_.get (); }
   // The whole burst with this payload type (0–127).
   const Ref<GstBufferList> &list (std::uint8_t payload_type);
   // The same without the packets before join_index().
@@ -44,6 +49,7 @@ private:
   };
 
   Media media_;
+  std::uint32_t clock_rate_;
   Ref<GstBufferList> packets_; // moved to the first variant
   unsigned size_;
   std::size_t bytes_;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "common/result.h"
+#include "common/media.h"
 #include "plugin/negotiation/plan.h"
-#include "plugin/transport/packet-batch.h"
 
 #include <array>
 #include <atomic>
@@ -33,6 +33,22 @@ struct MediaCounters
   std::atomic<std::uint64_t> packets{0};
   std::atomic<std::uint64_t> bytes{0};
   std::atomic<std::uint64_t> dropped{0}; // because the viewer was too slow
+  // Asked for by NACK, and sent again.
+  std::atomic<std::uint64_t> retransmitted{0};
+  // As the viewer's receiver reports have it (RFC 3550, section 6.4.1).
+  std::atomic<std::int64_t> lost{0};
+  std::atomic<std::uint64_t> jitter_us{0};
+};
+
+// What a viewer's RTCP tells of the way to it. 0 = not known, or the transport does not look.
+struct LinkCounters
+{
+  std::atomic<std::uint64_t> round_trip_us{0};
+  std::atomic<std::uint64_t> estimate_bps{0}; // what the way seems to carry
+  std::atomic<std::uint64_t> nacks{0}; // packets asked for
+  std::atomic<std::uint64_t> keyframe_requests{0}; // PLI and FIR
+  std::atomic<std::uint64_t> rejected{
+      0}; // malformed, forged or replayed datagrams
 };
 
 // The stream's outgoing line in one medium.
@@ -78,8 +94,7 @@ protected:
 };
 
 // One viewer on one transport.
-// Threads: push() on the hub's streaming threads (one at a time for each medium);
-// counters() and state() on any; everything else on the owner's context.
+// Threads: counters(), link() and state() on any; everything else on the owner's context.
 class Viewer
 {
 public:
@@ -89,8 +104,6 @@ public:
 
   // Begins. Ends in viewer_answered or viewer_ended, never before it returns.
   virtual void start () = 0;
-  // Hands over a burst. Never blocks; what does not fit is dropped and counted.
-  virtual void push (PacketBatch &batch) = 0;
   // Sends what is queued, then RTCP BYE and the DTLS close_notify. Ends in
   // viewer_drained; timeout_ms bounds it.
   virtual void drain (unsigned timeout_ms) = 0;
@@ -105,6 +118,7 @@ public:
   {
     return counters_[index_of (media)];
   }
+  const LinkCounters &link () const { return link_; }
   gint64 created_us () const { return created_us_; } // monotonic
 
 protected:
@@ -113,12 +127,14 @@ protected:
   {
     return counters_[index_of (media)];
   }
+  LinkCounters &own_link () { return link_; }
 
   const ViewerConfig config_;
   std::atomic<ViewerState> state_{ViewerState::created};
 
 private:
   std::array<MediaCounters, kMediaCount> counters_;
+  LinkCounters link_;
   gint64 created_us_ = g_get_monotonic_time ();
 };
 

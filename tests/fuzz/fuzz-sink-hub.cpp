@@ -23,13 +23,21 @@ check (bool ok)
 }
 
 // Looks at all that a transport would send.
-class Watcher final : public transport::Viewer
+class Watcher final : public transport::Transport
 {
 public:
-  Watcher () : Viewer ({}) {}
-  void start () override {}
-  void drain (unsigned) override {}
-  void close () override {}
+  const negotiation::TransportCapabilities &capabilities () const override
+  {
+    return capabilities_;
+  }
+  Result<std::shared_ptr<transport::Viewer>> make_viewer (
+      transport::ViewerConfig, transport::ViewerObserver &) override
+  {
+    return Error{Code::internal, "nobody watches"};
+  }
+  void set_viewers (std::shared_ptr<const transport::ViewerList>) override {}
+  void report (Media, const transport::SourceReport &) override {}
+  void wait_torn_down () override {}
   void push (transport::PacketBatch &batch) override
   {
     check (batch.size () > 0);
@@ -60,6 +68,7 @@ public:
   }
 
 private:
+  negotiation::TransportCapabilities capabilities_;
   std::uint64_t packets_ = 0;
   std::array<std::uint32_t, kMediaCount> ssrc_{};
 };
@@ -97,10 +106,8 @@ LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
 {
   h264_starts_keyframe ({data, size});
 
-  Hub hub;
-  auto viewers = std::make_shared<ViewerList> ();
-  viewers->push_back (std::make_shared<Watcher> ());
-  hub.set_viewers (viewers);
+  Watcher watcher;
+  Hub hub (watcher);
   bool other[kMediaCount] = {};
   for (Media media : kAllMedia)
     set_caps (hub, media, false);

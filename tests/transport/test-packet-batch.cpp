@@ -56,7 +56,7 @@ check_list (const Ref<GstBufferList> &list, unsigned n, guint8 payload_type)
 static void
 each_payload_type_has_its_list ()
 {
-  PacketBatch batch (Media::video, packets (3), 300, 0, std::nullopt);
+  PacketBatch batch (Media::video, 90000, packets (3), 300, 0, std::nullopt);
   Ref<GstBufferList> a = batch.list (102);
   Ref<GstBufferList> b = batch.list (127);
   check_list (a, 3, 102);
@@ -67,7 +67,7 @@ each_payload_type_has_its_list ()
 static void
 one_list_serves_all_of_a_payload_type ()
 {
-  PacketBatch batch (Media::video, packets (2), 200, 0, std::nullopt);
+  PacketBatch batch (Media::video, 90000, packets (2), 200, 0, std::nullopt);
   g_assert_true (batch.list (102).get () == batch.list (102).get ());
   g_assert_true (batch.list (103).get () == batch.list (103).get ());
 }
@@ -75,7 +75,7 @@ one_list_serves_all_of_a_payload_type ()
 static void
 payloads_are_shared_not_copied ()
 {
-  PacketBatch batch (Media::video, packets (1), 100, 0, std::nullopt);
+  PacketBatch batch (Media::video, 90000, packets (1), 100, 0, std::nullopt);
   GstMapInfo a, b;
   GstBuffer *first = gst_buffer_list_get (batch.list (102).get (), 0);
   GstBuffer *second = gst_buffer_list_get (batch.list (103).get (), 0);
@@ -91,7 +91,7 @@ payloads_are_shared_not_copied ()
 static void
 a_joining_viewer_gets_the_rest ()
 {
-  PacketBatch batch (Media::video, packets (4), 400, 0, 2u);
+  PacketBatch batch (Media::video, 90000, packets (4), 400, 0, 2u);
   Ref<GstBufferList> rest = batch.list_from_join (110);
   g_assert_cmpuint (gst_buffer_list_length (rest.get ()), ==, 2);
   g_assert_cmpuint (byte_at (rest, 0, 3), ==, 2);

@@ -55,13 +55,13 @@ has_rtcp_bye (GstBuffer *buffer)
 }
 
 class WebrtcbinViewer final
-    : public Viewer,
+    : public FedViewer,
       public std::enable_shared_from_this<WebrtcbinViewer>
 {
 public:
   WebrtcbinViewer (ViewerConfig config, ViewerObserver &observer,
       Teardown &teardown)
-      : Viewer (std::move (config)), observer_ (&observer), teardown_ (teardown)
+      : FedViewer (std::move (config)), observer_ (&observer), teardown_ (teardown)
   {
   }
   ~WebrtcbinViewer () override { close (); }
@@ -78,6 +78,7 @@ private:
     std::uint8_t payload_type = 0;
     // This medium's streaming thread only.
     bool joined = false;
+    bool too_slow = false; // and so has lost packets since it last joined
     LagMeter lag;
   };
 
@@ -509,6 +510,7 @@ WebrtcbinViewer::push (PacketBatch &batch)
           config_.id.c_str (), name_of (batch.media ()));
     counters.dropped.fetch_add (batch.size (), std::memory_order_relaxed);
     feed.joined = false; // after a hole only a keyframe helps
+    feed.too_slow = true;
     return;
   }
   unsigned packets = batch.size ();
@@ -517,15 +519,20 @@ WebrtcbinViewer::push (PacketBatch &batch)
   if (feed.joined) {
     list = batch.list (feed.payload_type);
   } else {
-    if (!batch.join_index ())
+    if (!batch.join_index ()) {
+      if (feed.too_slow)
+        counters.dropped.fetch_add (batch.size (), std::memory_order_relaxed);
       return;
+    }
     feed.joined = true;
+    feed.too_slow = false;
     list = batch.list_from_join (feed.payload_type);
     packets = gst_buffer_list_length (list.get ());
     bytes = gst_buffer_list_calculate_size (list.get ());
   }
-  // GStreamer 1.22's gst_base_src_submit_buffer_list() copies a list that is shared, and then logs the
-  // length of the shared one, which may be gone: a list of its own, at the price of the same copy.
+  // GStreamer 1.22's gst_base_src_submit_buffer_list() copies a list that is
+  // shared, and then logs the length of the shared one, which may be gone: a
+  // list of its own, at the price of the same copy.
   list = Ref<GstBufferList>::adopt (gst_buffer_list_copy (list.get ()));
   if (gst_app_src_push_buffer_list (appsrc, list.release ()) != GST_FLOW_OK) {
     counters.dropped.fetch_add (packets, std::memory_order_relaxed);
@@ -612,7 +619,7 @@ webrtcbin_capabilities ()
   return {.rtx = true, .feedback = {"nack", "nack pli"}, .extensions = {}};
 }
 
-std::shared_ptr<Viewer>
+std::shared_ptr<FedViewer>
 make_webrtcbin_viewer (ViewerConfig config, ViewerObserver &observer,
     Teardown &teardown)
 {

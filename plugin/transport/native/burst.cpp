@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/native/burst.h"
+
+#include <cstring>
+
+namespace restream::transport::native {
+
+namespace {
+
+// RFC 3550, section 5.1.
+constexpr std::size_t kFixedHeader = 12;
+constexpr std::uint8_t kExtensionBit = 0x10;
+
+std::uint64_t
+extend (std::uint16_t sequence, const std::optional<std::uint64_t> &last)
+{
+  // The first one in the second turn, so that what was reordered around it has a place.
+  if (!last)
+    return 0x10000u + sequence;
+  auto step =
+      static_cast<std::int16_t> (sequence - static_cast<std::uint16_t> (*last));
+  return *last + static_cast<std::uint64_t> (static_cast<std::int64_t> (step));
+}
+
+} // namespace
+
+std::shared_ptr<const Burst>
+Burst::copy (Media media, GstBufferList *list, std::optional<unsigned> join,
+    std::optional<std::uint64_t> &last, const SenderClock &clock,
+    std::int64_t now_us)
+{
+  auto burst = std::shared_ptr<Burst> (new Burst (media, clock, now_us));
+  unsigned count = gst_buffer_list_length (list);
+  std::size_t room = 0;
+  for (unsigned i = 0; i < count; i++)
+    room += gst_buffer_get_size (gst_buffer_list_get (list, i));
+  burst->packets_.reserve (count);
+  burst->bytes_.reset (new std::uint8_t[room]);
+
+  std::size_t used = 0;
+  for (unsigned i = 0; i < count; i++) {
+    GstBuffer *buffer = gst_buffer_list_get (list, i);
+    std::uint8_t *to = &burst->bytes_[used];
+    std::size_t bytes = gst_buffer_extract (buffer, 0, to, room - used);
+    if (bytes < kFixedHeader)
+      continue;
+    std::size_t header = kFixedHeader + 4u * (to[0] & 0x0f);
+    if (to[0] & kExtensionBit && bytes >= header + 4) {
+      // Its ids mean nothing to our viewers: the payload moves up.
+      std::size_t extension = 4 + 4u * GST_READ_UINT16_BE (to + header + 2);
+      if (bytes < header + extension)
+        continue;
+      std::memmove (to + header, to + header + extension,
+          bytes - header - extension);
+      bytes -= extension;
+      to[0] &= static_cast<std::uint8_t> (~kExtensionBit);
+    }
+    if (bytes < header)
+      continue;
+    if (bytes > kMaxPacketBytes) {
+      burst->oversized_++;
+      continue;
+    }
+    std::uint64_t sequence = extend (GST_READ_UINT16_BE (to + 2), last);
+    if (!last || sequence > *last)
+      last = sequence;
+    if (join && *join <= i && !burst->join_)
+      burst->join_ = sequence;
+    burst->packets_.push_back ({sequence, static_cast<std::uint32_t> (used),
+        static_cast<std::uint16_t> (header),
+        static_cast<std::uint16_t> (bytes)});
+    used += bytes;
+  }
+  return burst;
+}
+
+} // namespace restream::transport::native

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "common/media.h"
+#include "common/ref.h"
+#include "plugin/transport/native/rtcp/sender-clock.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace restream::transport::native {
+
+// One medium's RTP packets as they came together, on the stream's outgoing line: one copy
+// for all viewers, who each encrypt from it. It is contiguous and immutable, so that
+// any number of threads can read it, and the source has its buffers back at once.
+class Burst
+{
+public:
+  struct Packet
+  {
+    std::uint64_t sequence; // extended: it does not wrap
+    std::uint32_t offset;
+    std::uint16_t
+        header; // bytes: 12 and the CSRCs; a header extension of the source's is left out
+    std::uint16_t bytes; // with the header
+  };
+
+  // What no UDP packet with its SRTP tag could carry is left out.
+  static constexpr std::size_t kMaxPacketBytes = 1400;
+
+  // Copies valid RTP packets. last: the highest extended sequence number so far, or
+  // nothing before the first packet; it is carried on. join: the
+  // packet of the list at which a viewer may begin. clock: the medium's at this moment.
+  static std::shared_ptr<const Burst> copy (Media media, GstBufferList *list,
+      std::optional<unsigned> join, std::optional<std::uint64_t> &last,
+      const SenderClock &clock, std::int64_t now_us);
+
+  Media media () const { return media_; }
+  std::int64_t arrival_us () const { return arrival_us_; } // monotonic
+  const SenderClock &clock () const { return clock_; }
+  std::span<const Packet> packets () const { return packets_; }
+  // Extended sequence number of the packet to begin at.
+  const std::optional<std::uint64_t> &join () const { return join_; }
+  // Packets of the source that were too large.
+  unsigned oversized () const { return oversized_; }
+
+  std::span<const std::uint8_t> header (const Packet &packet) const
+  {
+    return {&bytes_[packet.offset], packet.header};
+  }
+  std::span<const std::uint8_t> payload (const Packet &packet) const
+  {
+    return {&bytes_[packet.offset + packet.header],
+        static_cast<std::size_t> (packet.bytes - packet.header)};
+  }
+
+private:
+  Burst (Media media, const SenderClock &clock, std::int64_t now_us)
+      : media_ (media), clock_ (clock), arrival_us_ (now_us)
+  {
+  }
+
+  Media media_;
+  SenderClock clock_;
+  std::int64_t arrival_us_;
+  std::optional<std::uint64_t> join_;
+  unsigned oversized_ = 0;
+  std::vector<Packet> packets_;
+  std::unique_ptr<std::uint8_t[]> bytes_;
+};
+
+} // namespace restream::transport::native

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/native/io/io-thread.h"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+namespace restream::transport::native {
+
+namespace {
+
+// Batches of datagrams before the stream has its turn again.
+constexpr unsigned kMaxReceives = 4;
+// Between two turns of one viewer: kTurnPackets in so long is over 100 Mbit/s.
+constexpr std::int64_t kTurnUs = 2000;
+constexpr std::int64_t kMinTimerUs = 1000;
+constexpr unsigned kMaxHops = 3;
+constexpr std::size_t kMaxForeign = 64 * 1024;
+
+bool
+add_to_epoll (int epoll, int fd, std::uint32_t events)
+{
+  epoll_event event{.events = events, .data = {.fd = fd}};
+  return epoll_ctl (epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+} // namespace
+
+IoThread::IoThread (unsigned index, UdpSocket socket, Directory &directory,
+    Descriptor epoll)
+    : index_ (index), directory_ (directory), socket_ (std::move (socket)),
+      epoll_ (std::move (epoll)), queue_ (socket_)
+{
+}
+
+Result<std::unique_ptr<IoThread>>
+IoThread::create (unsigned index, UdpSocket socket, Directory &directory)
+{
+  Descriptor epoll (epoll_create1 (EPOLL_CLOEXEC));
+  std::unique_ptr<IoThread> self (
+      new IoThread (index, std::move (socket), directory, std::move (epoll)));
+  if (self->epoll_.get () < 0 || self->inbox_.fd () < 0
+      || !add_to_epoll (self->epoll_.get (), self->socket_.fd (), EPOLLIN)
+      || !add_to_epoll (self->epoll_.get (), self->inbox_.fd (), EPOLLIN))
+    return Error{Code::unavailable,
+        std::string ("cannot wait for packets: ") + g_strerror (errno)};
+  self->thread_ = std::thread (&IoThread::run, self.get ());
+  return self;
+}
+
+IoThread::~IoThread ()
+{
+  stop ();
+  join ();
+}
+
+void
+IoThread::stop ()
+{
+  post ([] (IoThread &self) { self.stop_ = true; });
+}
+
+void
+IoThread::join ()
+{
+  if (thread_.joinable ())
+    thread_.join ();
+}
+
+void
+IoThread::run ()
+{
+  pthread_setname_np (pthread_self (), "rtprestream-io");
+  while (!stop_) {
+    wait (next_deadline ());
+    inbox_.take ([this] (Message &&message) { message (*this); });
+    receive ();
+    run_timers ();
+    serve_turns ();
+    queue_.flush ();
+    watch_writable (queue_.blocked ());
+    remove_ended ();
+  }
+  for (const auto &[id, session] : sessions_)
+    ended_.push_back (id);
+  remove_ended ();
+}
+
+std::int64_t
+IoThread::next_deadline () const
+{
+  std::int64_t deadline =
+      deadlines_.empty () ? INT64_MAX : deadlines_.begin ()->first;
+  if (!queue_.blocked ()) {
+    for (const auto &[id, feed] : streams_) {
+      if (feed.next_turn_us)
+        deadline = std::min (deadline, feed.next_turn_us);
+    }
+  }
+  return deadline;
+}
+
+void
+IoThread::wait (std::int64_t deadline_us)
+{
+  epoll_event events[4];
+  int n = 0;
+  if (deadline_us == INT64_MAX) {
+    n = epoll_wait (epoll_.get (), events, 4, -1);
+  } else {
+    std::int64_t left =
+        std::max<std::int64_t> (deadline_us - g_get_monotonic_time (), 0);
+    timespec timeout = {.tv_sec = left / G_USEC_PER_SEC,
+        .tv_nsec = left % G_USEC_PER_SEC * 1000};
+    n = epoll_pwait2 (epoll_.get (), events, 4, &timeout, nullptr);
+    if (n < 0 && errno == ENOSYS) // before Linux 5.11
+      n = epoll_wait (epoll_.get (), events, 4,
+          static_cast<int> (std::min<std::int64_t> (left / 1000 + 1, 60'000)));
+  }
+  now_us_ = g_get_monotonic_time ();
+}
+
+void
+IoThread::watch_writable (bool watch)
+{
+  if (watch == watching_writable_)
+    return;
+  epoll_event event{.events = watch ? EPOLLIN | EPOLLOUT : EPOLLIN,
+      .data = {.fd = socket_.fd ()}};
+  if (epoll_ctl (epoll_.get (), EPOLL_CTL_MOD, socket_.fd (), &event) == 0)
+    watching_writable_ = watch;
+}
+
+void
+IoThread::receive ()
+{
+  for (unsigned i = 0; i < kMaxReceives; i++) {
+    std::span<UdpSocket::Datagram> datagrams = socket_.receive ();
+    for (UdpSocket::Datagram &datagram : datagrams) {
+      if (!datagram.truncated)
+        dispatch (datagram.path, datagram.bytes);
+    }
+    if (datagrams.size () < UdpSocket::kMaxBatch)
+      break;
+  }
+}
+
+void
+IoThread::dispatch (const Path &path, std::span<std::uint8_t> bytes)
+{
+  if (looks_like_stun (bytes))
+    return dispatch_check ({path, this, 0}, bytes);
+  if (auto found = by_address_.find (path.remote);
+      found != by_address_.end ()) {
+    Session &session = *found->second;
+    session.handle_datagram (bytes, path);
+    return settle (session);
+  }
+  if (auto foreign = foreign_.find (path.remote); foreign != foreign_.end ())
+    foreign->second->post ([path,
+                               copy = std::vector<std::uint8_t> (bytes.begin (),
+                                   bytes.end ())] (IoThread &owner) mutable {
+      auto found = owner.by_address_.find (path.remote);
+      if (found == owner.by_address_.end ())
+        return;
+      Session &session = *found->second;
+      session.handle_datagram (copy, path);
+      owner.settle (session);
+    });
+  // Else nobody has asked for it.
+}
+
+void
+IoThread::dispatch_check (Arrival arrival, std::span<const std::uint8_t> bytes)
+{
+  CheckName name;
+  if (!responder_.read_name (bytes, name))
+    return;
+  if (auto found = by_ufrag_.find (name.local); found != by_ufrag_.end ())
+    return check (*found->second, name, arrival, bytes);
+  IoThread *owner = directory_.find_ufrag (name.local);
+  if (!owner || owner == this || ++arrival.hops > kMaxHops)
+    return;
+  owner->post (
+      [arrival,
+          copy = std::vector<std::uint8_t> (bytes.begin (), bytes.end ())] (
+          IoThread &self) { self.dispatch_check (arrival, copy); });
+}
+
+void
+IoThread::check (Session &session, const CheckName &name,
+    const Arrival &arrival, std::span<const std::uint8_t> bytes)
+{
+  const std::string *password = session.password_of (name.local);
+  if (!password)
+    return;
+  CheckResult result =
+      responder_.answer (bytes, *password, arrival.path.remote);
+  if (result.kind == CheckResult::Kind::dropped)
+    return session.reject ();
+  if (arrival.receiver != this && result.kind == CheckResult::Kind::valid) {
+    if (session.can_move ()) {
+      // The viewer's packets will come to that thread: so the session goes there.
+      std::shared_ptr<Session> moving = leave (session);
+      std::uint64_t id = moving->id ();
+      arrival.receiver->post (
+          [moving = std::move (moving), arrival,
+              copy = std::vector<std::uint8_t> (bytes.begin (), bytes.end ())] (
+              IoThread &self) mutable {
+            self.enter (std::move (moving));
+            self.dispatch_check (arrival, copy);
+          });
+      // After that: what is sent to it there from now on comes behind it.
+      directory_.add (id, *arrival.receiver);
+      return;
+    }
+    session.lend (arrival.path, *arrival.receiver);
+  }
+  session.handle_check (name, result, arrival.path);
+  settle (session);
+}
+
+void
+IoThread::open_stream (std::shared_ptr<StreamPresence> stream)
+{
+  std::uint64_t id = stream->id;
+  streams_.try_emplace (id, std::move (stream));
+}
+
+void
+IoThread::close_stream (std::uint64_t stream)
+{
+  auto found = streams_.find (stream);
+  if (found == streams_.end ())
+    return;
+  for (Session *session : found->second.members)
+    session->lose_stream ();
+  streams_.erase (found);
+}
+
+void
+IoThread::push (std::uint64_t stream, std::shared_ptr<const Burst> burst)
+{
+  auto found = streams_.find (stream);
+  if (found == streams_.end ())
+    return;
+  StreamFeed &feed = found->second;
+  Media media = burst->media ();
+  feed.clocks[index_of (media)] = burst->clock ();
+  feed.ring (media).append (std::move (burst));
+  serve (feed, media);
+}
+
+// One turn of a medium for everybody who watches the stream here.
+void
+IoThread::serve (StreamFeed &feed, Media media)
+{
+  std::size_t n = feed.members.size ();
+  if (n == 0 || queue_.blocked ()) {
+    if (n)
+      feed.next_turn_us = now_us_;
+    return;
+  }
+  // Each time somebody else is the last one.
+  feed.first = (feed.first + 1) % n;
+  bool more = false;
+  for (std::size_t i = 0; i < n; i++) {
+    Session &session = *feed.members[(feed.first + i) % n];
+    more |= session.serve (media);
+    if (session.ended ())
+      ended_.push_back (session.id ());
+  }
+  if (more && !feed.next_turn_us)
+    feed.next_turn_us = now_us_ + kTurnUs;
+}
+
+void
+IoThread::serve_turns ()
+{
+  if (queue_.blocked ()) {
+    queue_.flush ();
+    if (queue_.blocked ())
+      return;
+  }
+  for (auto &[id, feed] : streams_) {
+    if (!feed.next_turn_us || feed.next_turn_us > now_us_)
+      continue;
+    feed.next_turn_us = 0;
+    for (Media media : kAllMedia)
+      serve (feed, media);
+  }
+}
+
+void
+IoThread::enter (std::shared_ptr<Session> session)
+{
+  auto stream = streams_.find (session->stream ());
+  StreamFeed *feed = stream == streams_.end () ? nullptr : &stream->second;
+  if (feed) {
+    feed->members.push_back (session.get ());
+    feed->presence->members[index_].fetch_add (1);
+  }
+  session->attach (*this, feed);
+  directory_.add (session->id (), *this);
+  load_.fetch_add (1, std::memory_order_relaxed);
+  Session &entered = *session;
+  sessions_[entered.id ()] = std::move (session);
+  settle (entered);
+}
+
+// The directory still has it: see who calls.
+std::shared_ptr<Session>
+IoThread::leave (Session &session)
+{
+  auto found = sessions_.find (session.id ());
+  std::shared_ptr<Session> left = std::move (found->second);
+  sessions_.erase (found);
+  if (auto stream = streams_.find (session.stream ());
+      stream != streams_.end ()) {
+    std::erase (stream->second.members, &session);
+    stream->second.presence->members[index_].fetch_sub (1);
+  }
+  unschedule (session);
+  session.detach ();
+  load_.fetch_sub (1, std::memory_order_relaxed);
+  return left;
+}
+
+void
+IoThread::with_session (std::uint64_t session,
+    std::function<void (Session &)> f)
+{
+  if (auto found = sessions_.find (session); found != sessions_.end ()) {
+    f (*found->second);
+    return settle (*found->second);
+  }
+  // It has moved; or it is gone, and forgotten.
+  if (IoThread *owner = directory_.find (session); owner && owner != this)
+    owner->post ([session, f = std::move (f)] (IoThread &self) mutable {
+      self.with_session (session, std::move (f));
+    });
+}
+
+// After anything that may have changed when a session wants to be called, or ended it.
+void
+IoThread::settle (Session &session, std::int64_t not_before_us)
+{
+  if (session.ended ()) {
+    ended_.push_back (session.id ());
+    return;
+  }
+  std::int64_t deadline = std::max (session.deadline_us (), not_before_us);
+  if (deadline == session.scheduled_us)
+    return;
+  unschedule (session);
+  session.scheduled_us = deadline;
+  deadlines_.emplace (deadline, &session);
+}
+
+void
+IoThread::unschedule (Session &session)
+{
+  if (session.scheduled_us)
+    deadlines_.erase ({session.scheduled_us, &session});
+  session.scheduled_us = 0;
+}
+
+void
+IoThread::run_timers ()
+{
+  while (!deadlines_.empty () && deadlines_.begin ()->first <= now_us_) {
+    Session &session = *deadlines_.begin ()->second;
+    unschedule (session);
+    session.handle_deadline ();
+    // Whatever it says, the others have their turn first.
+    settle (session, now_us_ + kMinTimerUs);
+  }
+}
+
+void
+IoThread::remove_ended ()
+{
+  for (std::uint64_t id : std::exchange (ended_, {})) {
+    // It may be told more than once.
+    if (auto found = sessions_.find (id); found != sessions_.end ()) {
+      leave (*found->second);
+      directory_.remove (id);
+    }
+  }
+}
+
+void
+IoThread::send (const Path &path, std::span<const std::uint8_t> bytes)
+{
+  if (!bytes.empty ())
+    socket_.send (path, bytes);
+}
+
+void
+IoThread::bind (const Path &path, Session &session)
+{
+  by_address_[path.remote] = &session;
+}
+
+void
+IoThread::unbind (const Path &path, const Session &session)
+{
+  // Another session may have the address by now.
+  if (auto found = by_address_.find (path.remote);
+      found != by_address_.end () && found->second == &session)
+    by_address_.erase (found);
+}
+
+void
+IoThread::add_ufrag (const std::string &ufrag, Session &session)
+{
+  by_ufrag_[ufrag] = &session;
+  directory_.add_ufrag (ufrag, *this);
+}
+
+void
+IoThread::remove_ufrag (const std::string &ufrag)
+{
+  by_ufrag_.erase (ufrag);
+  directory_.remove_ufrag (ufrag);
+}
+
+void
+IoThread::learn_foreign (const Address &remote, IoThread &owner)
+{
+  if (foreign_.size () < kMaxForeign)
+    foreign_[remote] = &owner;
+}
+
+void
+IoThread::forget_foreign (const Address &remote)
+{
+  foreign_.erase (remote);
+}
+
+} // namespace restream::transport::native

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "plugin/transport/native/io/send-queue.h"
+#include "plugin/transport/native/rtcp/bandwidth-estimate.h"
+#include "plugin/transport/native/rtcp/retransmission-budget.h"
+#include "plugin/transport/native/rtcp/round-trip.h"
+#include "plugin/transport/native/srtp/srtp-sender.h"
+#include "plugin/transport/native/stream-feed.h"
+#include "plugin/transport/viewer.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace restream::transport::native {
+
+// One medium of one viewer, as negotiated.
+struct MediaSettings
+{
+  bool active = false;
+  std::uint8_t payload_type = 0;
+  std::uint32_t ssrc = 0; // the stream's, the same for all viewers
+  std::uint32_t clock_rate = 0; // Hz
+  bool nack = false;
+  std::optional<std::uint8_t> rtx_payload_type;
+  std::uint32_t rtx_ssrc = 0;
+  std::uint8_t transport_sequence_id = 0; // header extension; 0 = none
+};
+
+struct SenderSettings
+{
+  std::array<MediaSettings, kMediaCount> media;
+  std::string cname;
+};
+
+// What a viewer is sent: its place in the stream's rings, and what of a packet is its own (payload
+// type, header extension, keys). Answers its RTCP.
+// Thread: the session's.
+class MediaSender final : private RtcpHandler
+{
+public:
+  // counters and link outlive it.
+  MediaSender (const SenderSettings &settings, SrtpSender srtp,
+      std::array<MediaCounters *, kMediaCount> counters, LinkCounters &link);
+
+  // The viewer may begin behind what is there now.
+  void start (const StreamFeed &feed);
+  // Queues what is there for the viewer, one turn's worth at most. true: it is owed more.
+  bool serve (Media media, const StreamFeed &feed, SendQueue &queue,
+      const Path &path, std::int64_t now_us);
+  // Is anything owed?
+  bool is_behind (const StreamFeed &feed) const;
+
+  // Deals with a compound of the viewer's, decrypted.
+  void handle_rtcp (std::span<const std::uint8_t> compound,
+      const StreamFeed &feed, SendQueue &queue, const Path &path,
+      std::int64_t now_us);
+  // Sender reports of what has been sent, with CNAME, and a BYE at the end; encrypted.
+  // Empty: nothing to report. Valid until the next call.
+  std::span<const std::uint8_t> make_report (const StreamFeed &feed, bool bye);
+
+private:
+  // How many packets go out in one turn, and how long until the next: a
+  // keyframe is spread over some milliseconds in place of filling the queues on its way.
+  static constexpr unsigned kTurnPackets = 24;
+  // Who is further behind loses the packets in between.
+  static constexpr std::int64_t kMaxLagUs = 500'000;
+  static constexpr std::size_t kMaxHeader = 12 + 4 * 15 + 8;
+
+  struct Cursor
+  {
+    bool joined = false;
+    bool ever_joined = false;
+    std::uint64_t first = 0; // the first packet ever sent
+    std::uint64_t next = 0; // the first one not sent
+    std::uint64_t after = 0; // join behind this one
+    std::uint64_t rtx_sequence = 0; // extended
+    std::uint32_t packets = 0; // as sender reports count
+    std::uint32_t octets = 0;
+  };
+
+  struct Batch; // a run of packets of one size
+
+  bool join (Cursor &cursor, const PacketRing &ring);
+  bool fell_behind (const Cursor &cursor, const PacketRing &ring,
+      std::int64_t now_us) const;
+  std::size_t write_header (std::uint8_t *out, const MediaSettings &settings,
+      std::span<const std::uint8_t> header);
+  std::size_t write_packet (std::uint8_t *out, Media media,
+      const PacketRing::Entry &entry);
+  void retransmit (Media media, const PacketRing::Entry &entry);
+  std::optional<Media> medium_of (std::uint32_t ssrc) const;
+
+  void on_report (const ReportBlock &report) override;
+  void on_nack (std::uint32_t ssrc, std::uint16_t sequence) override;
+  void on_pli (std::uint32_t ssrc) override;
+  void on_fir (std::uint32_t ssrc, std::uint8_t number) override;
+  void on_remb (std::uint64_t bits_per_second) override;
+  void on_transport_packet (std::uint16_t sequence,
+      std::optional<std::uint32_t> arrival) override;
+  void on_transport_feedback_end () override;
+
+  const SenderSettings &settings_; // the session's
+  SrtpSender srtp_;
+  std::array<MediaCounters *, kMediaCount> counters_;
+  LinkCounters &link_;
+  std::array<Cursor, kMediaCount> cursors_;
+  std::uint16_t transport_sequence_ = 0;
+  RoundTrip round_trip_;
+  RetransmissionBudget budget_;
+  std::unique_ptr<BandwidthEstimate> estimate_; // once the viewer gives cause
+
+  // While a compound is read.
+  struct Reading
+  {
+    const StreamFeed *feed;
+    SendQueue *queue;
+    const Path *path;
+    std::int64_t now_us;
+  };
+  Reading reading_{};
+  std::int64_t rate_since_us_ = 0;
+  std::uint64_t rate_bytes_ = 0;
+};
+
+} // namespace restream::transport::native

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/native/native-transport.h"
+
+#include "plugin/transport/native/native-viewer.h"
+#include "plugin/transport/native/ntp-clock.h"
+#include "plugin/transport/native/rtcp/transport-sequence.h"
+
+namespace restream::transport::native {
+
+namespace {
+
+std::uint64_t
+next_stream_id ()
+{
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add (1, std::memory_order_relaxed);
+}
+
+} // namespace
+
+Result<std::unique_ptr<Transport>>
+NativeTransport::create (std::uint16_t port, unsigned threads)
+{
+  auto endpoint = Endpoint::open (port, threads);
+  if (!endpoint)
+    return endpoint.error ();
+  return std::unique_ptr<Transport> (
+      new NativeTransport (std::move (*endpoint)));
+}
+
+NativeTransport::NativeTransport (std::shared_ptr<Endpoint> endpoint)
+    : endpoint_ (std::move (endpoint)),
+      presence_ (std::make_shared<StreamPresence> (next_stream_id (),
+          endpoint_->threads ()))
+{
+  for (std::size_t i = 0; i < endpoint_->threads (); i++)
+    endpoint_->thread (i).post ([presence = presence_] (IoThread &thread) {
+      thread.open_stream (presence);
+    });
+}
+
+NativeTransport::~NativeTransport ()
+{
+  endpoint_->run_on_all (
+      [id = presence_->id] (IoThread &thread) { thread.close_stream (id); });
+}
+
+const negotiation::TransportCapabilities &
+NativeTransport::capabilities () const
+{
+  static const negotiation::TransportCapabilities capabilities = {
+      .rtx = true,
+      .feedback = {"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"},
+      .extensions = {kTransportSequenceUri},
+  };
+  return capabilities;
+}
+
+Result<std::shared_ptr<Viewer>>
+NativeTransport::make_viewer (ViewerConfig config, ViewerObserver &observer)
+{
+  return std::shared_ptr<Viewer> (std::make_shared<NativeViewer> (
+      std::move (config), observer, endpoint_, presence_->id));
+}
+
+void
+NativeTransport::push (PacketBatch &batch)
+{
+  Line &line = lines_[index_of (batch.media ())];
+  gint64 now = g_get_monotonic_time ();
+  std::uint32_t rtp_time = 0;
+  GstBuffer *first = gst_buffer_list_get (batch.packets (), 0);
+  if (gst_buffer_extract (first, 4, &rtp_time, sizeof rtp_time)
+      != sizeof rtp_time)
+    return;
+  if (!line.clock)
+    line.clock.emplace (batch.clock_rate ());
+  line.clock->add_packet (ntp_at (now), GUINT32_FROM_BE (rtp_time));
+
+  std::shared_ptr<const Burst> burst = Burst::copy (batch.media (),
+      batch.packets (), batch.join_index (), line.newest, *line.clock, now);
+  for (std::size_t i = 0; i < endpoint_->threads (); i++) {
+    if (presence_->members[i].load (std::memory_order_relaxed))
+      endpoint_->thread (i).post (
+          [id = presence_->id, burst] (
+              IoThread &thread) { thread.push (id, burst); });
+  }
+}
+
+void
+NativeTransport::report (Media media, const SourceReport &report)
+{
+  if (std::optional<SenderClock> &clock = lines_[index_of (media)].clock)
+    clock->add_report (ntp_at (g_get_monotonic_time ()), report.ntp,
+        report.rtp_time);
+}
+
+void
+NativeTransport::wait_torn_down ()
+{
+  // What was ordered before is done when this has had its turn. A session may have been
+  // moving: then its order comes behind it, one turn later.
+  for (int i = 0; i < 2; i++)
+    endpoint_->run_on_all ([] (IoThread &) {});
+}
+
+} // namespace restream::transport::native

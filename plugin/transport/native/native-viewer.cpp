@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/native/native-viewer.h"
+
+#include "common/post.h"
+#include "common/random.h"
+#include "plugin/transport/native/ice-candidates.h"
+#include "plugin/transport/native/rtcp/transport-sequence.h"
+
+#include <algorithm>
+
+namespace restream::transport::native {
+
+namespace {
+
+// RFC 8839, section 5.4: at least 24 and 128 bits of randomness.
+constexpr std::size_t kUfragBytes = 6;
+constexpr std::size_t kPwdBytes = 16;
+
+std::uint64_t
+next_session_id ()
+{
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add (1, std::memory_order_relaxed);
+}
+
+bool
+contains (const std::vector<std::string> &list, std::string_view value)
+{
+  return std::find (list.begin (), list.end (), value) != list.end ();
+}
+
+} // namespace
+
+NativeViewer::NativeViewer (ViewerConfig config, ViewerObserver &observer,
+    std::shared_ptr<Endpoint> endpoint, std::uint64_t stream)
+    : Viewer (std::move (config)), observer_ (&observer),
+      endpoint_ (std::move (endpoint)), stream_ (stream),
+      session_ (next_session_id ())
+{
+}
+
+NativeViewer::~NativeViewer ()
+{
+  close ();
+}
+
+void
+NativeViewer::start ()
+{
+  Result<std::string> answer = begin ();
+  if (answer)
+    tell ([sdp = std::move (*answer)] (NativeViewer &self,
+              ViewerObserver &observer) {
+      observer.viewer_answered (self, sdp);
+    });
+  else
+    session_ended (answer.error ());
+}
+
+Result<std::string>
+NativeViewer::begin ()
+{
+  auto identity = endpoint_->identity ();
+  if (!identity)
+    return identity.error ().wrap ("DTLS");
+  const negotiation::Plan &plan = config_.plan;
+  // To an "actpass" the viewer's side waits and we begin: with the first check that comes,
+  // which is a round trip before the viewer knows of it.
+  bool passive = plan.setup == negotiation::Setup::active;
+  SessionSettings settings = {
+      .id = session_,
+      .stream = stream_,
+      .local = {random_token (kUfragBytes), random_token (kPwdBytes)},
+      .remote_ufrag = plan.ice.ufrag,
+      .role =
+          passive ? DtlsConnection::Role::server : DtlsConnection::Role::client,
+      .identity = *identity,
+      .fingerprints = plan.fingerprints,
+      .sender = sender_settings (),
+      .silence_timeout_us =
+          static_cast<std::int64_t> (config_.silence_timeout / GST_USECOND),
+  };
+
+  negotiation::LocalDescription local;
+  local.transport.ice = {.ufrag = settings.local.ufrag,
+      .pwd = settings.local.pwd,
+      .lite = true};
+  local.transport.fingerprint = (*identity)->fingerprint ();
+  local.transport.setup =
+      passive ? negotiation::Setup::passive : negotiation::Setup::active;
+  local.transport.candidates = host_candidates (config_.addresses,
+      config_.announced_addresses, endpoint_->port ());
+  local.cname = config_.cname;
+  local.stream_id = config_.cname;
+  local.session_id = static_cast<std::uint64_t> (g_get_real_time ());
+  for (Media media : kAllMedia) {
+    const MediaSettings &sent = settings.sender.media[index_of (media)];
+    if (!sent.active)
+      continue;
+    negotiation::LocalStream stream{.media = media, .ssrc = sent.ssrc};
+    if (sent.rtx_payload_type)
+      stream.rtx_ssrc = sent.rtx_ssrc;
+    local.streams.push_back (stream);
+  }
+
+  auto session =
+      std::make_shared<Session> (std::move (settings), shared_from_this ());
+  IoThread &thread = endpoint_->least_loaded ();
+  thread.post ([session = std::move (session)] (IoThread &self) mutable {
+    self.enter (std::move (session));
+  });
+  // Behind that: orders find it there.
+  endpoint_->directory ().add (session_, thread);
+  return negotiation::make_answer (plan, local);
+}
+
+SenderSettings
+NativeViewer::sender_settings () const
+{
+  SenderSettings settings{.media = {}, .cname = config_.cname};
+  for (Media media : kAllMedia) {
+    const negotiation::MediaPlan *plan = config_.plan.find (media);
+    if (!plan)
+      continue;
+    MediaSettings &sent = settings.media[index_of (media)];
+    sent.active = true;
+    sent.payload_type = plan->payload_type;
+    sent.ssrc = config_.streams[index_of (media)].ssrc;
+    sent.clock_rate = plan->codec.clock_rate;
+    sent.nack = contains (plan->feedback, "nack");
+    sent.rtx_payload_type = plan->rtx_payload_type;
+    sent.rtx_ssrc = random_u32 ();
+    // Without a stream of their own, retransmissions must be what was sent, to the
+    // byte: then packets cannot bear numbers that are new each time.
+    if (sent.nack && !sent.rtx_payload_type)
+      continue;
+    for (const negotiation::HeaderExtension &extension : plan->extensions) {
+      if (extension.uri == kTransportSequenceUri
+          && extension.id <= kMaxOneByteId)
+        sent.transport_sequence_id = static_cast<std::uint8_t> (extension.id);
+    }
+  }
+  return settings;
+}
+
+void
+NativeViewer::order (std::function<void (Session &)> f)
+{
+  if (IoThread *thread = endpoint_->directory ().find (session_))
+    thread->post ([session = session_, f = std::move (f)] (
+                      IoThread &self) { self.with_session (session, f); });
+}
+
+void
+NativeViewer::drain (unsigned timeout_ms)
+{
+  if (!observer_)
+    return;
+  if (ended_ || !endpoint_->directory ().find (session_))
+    return session_drained ();
+  std::int64_t deadline =
+      g_get_monotonic_time () + std::int64_t{timeout_ms} * 1000;
+  order ([deadline] (Session &session) { session.drain (deadline); });
+}
+
+void
+NativeViewer::close ()
+{
+  observer_ = nullptr;
+  if (!endpoint_)
+    return;
+  order ([] (Session &session) { session.close (); });
+  endpoint_.reset ();
+  state_ = ViewerState::closed;
+}
+
+void
+NativeViewer::tell (std::function<void (NativeViewer &, ViewerObserver &)> f)
+{
+  post (config_.context.get (), weak_from_this (),
+      [f = std::move (f)] (NativeViewer &self) {
+        if (self.observer_)
+          f (self, *self.observer_);
+      });
+}
+
+void
+NativeViewer::session_state (ViewerState state)
+{
+  state_ = state;
+  tell ([state] (NativeViewer &self, ViewerObserver &observer) {
+    observer.viewer_state_changed (self, state);
+  });
+}
+
+void
+NativeViewer::session_ended (Error reason)
+{
+  tell ([reason = std::move (reason)] (NativeViewer &self,
+            ViewerObserver &observer) {
+    self.ended_ = true;
+    observer.viewer_ended (self, reason);
+  });
+}
+
+void
+NativeViewer::session_drained ()
+{
+  tell ([] (NativeViewer &self, ViewerObserver &observer) {
+    self.ended_ = true;
+    observer.viewer_drained (self);
+  });
+}
+
+} // namespace restream::transport::native

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/native/packet-ring.h"
+
+#include <algorithm>
+
+namespace restream::transport::native {
+
+PacketRing::PacketRing (std::size_t capacity) : slots_ (capacity)
+{
+  g_assert (capacity && (capacity & (capacity - 1)) == 0);
+}
+
+void
+PacketRing::append (std::shared_ptr<const Burst> burst)
+{
+  if (burst->packets ().empty ())
+    return;
+  if (empty ())
+    newest_ = burst->packets ().front ().sequence;
+  for (const Burst::Packet &packet : burst->packets ()) {
+    newest_ = std::max (newest_, packet.sequence);
+    slot (packet.sequence) = {burst.get (), &packet};
+  }
+  if (burst->join ())
+    newest_join_ = burst->join ();
+  bursts_.push_back (std::move (burst));
+  // A burst stays as long as one of its packets may be asked for.
+  while (bursts_.size () > 1
+      && bursts_.front ()->packets ().back ().sequence + slots_.size ()
+          <= newest_)
+    drop_oldest ();
+}
+
+void
+PacketRing::drop_oldest ()
+{
+  for (const Burst::Packet &packet : bursts_.front ()->packets ()) {
+    if (Entry &entry = slot (packet.sequence);
+        entry.burst == bursts_.front ().get ())
+      entry = {};
+  }
+  bursts_.pop_front ();
+}
+
+void
+PacketRing::clear ()
+{
+  bursts_.clear ();
+  newest_join_.reset ();
+  std::fill (slots_.begin (), slots_.end (), Entry{});
+}
+
+std::uint64_t
+PacketRing::oldest () const
+{
+  std::uint64_t first = bursts_.front ()->packets ().front ().sequence;
+  std::uint64_t reach =
+      newest_ + 1 > slots_.size () ? newest_ + 1 - slots_.size () : 0;
+  return std::max (first, reach);
+}
+
+PacketRing::Entry
+PacketRing::find (std::uint64_t sequence) const
+{
+  const Entry &entry = slots_[sequence & (slots_.size () - 1)];
+  return entry.packet && entry.packet->sequence == sequence ? entry : Entry{};
+}
+
+PacketRing::Entry
+PacketRing::find_recent (std::uint16_t sequence) const
+{
+  if (empty ())
+    return {};
+  auto back = static_cast<std::uint16_t> (
+      static_cast<std::uint16_t> (newest_) - sequence);
+  return back <= newest_ ? find (newest_ - back) : Entry{};
+}
+
+} // namespace restream::transport::native

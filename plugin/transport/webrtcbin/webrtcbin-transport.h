@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "plugin/transport/teardown.h"
+#include "plugin/transport/transport.h"
+#include "plugin/transport/webrtcbin/webrtcbin-viewer.h"
+
+#include <atomic>
+
+namespace restream::transport {
+
+// Each viewer has a pipeline with a webrtcbin of its own.
+class WebrtcbinTransport final : public Transport
+{
+public:
+  WebrtcbinTransport ();
+
+  const negotiation::TransportCapabilities &capabilities () const override;
+  Result<std::shared_ptr<Viewer>> make_viewer (ViewerConfig config,
+      ViewerObserver &observer) override;
+  void set_viewers (std::shared_ptr<const ViewerList> viewers) override;
+  void push (PacketBatch &batch) override;
+  // rtpsession makes its reports from the packets' own times.
+  void report (Media, const SourceReport &) override {}
+  void wait_torn_down () override { teardown_.wait (); }
+
+private:
+  Teardown teardown_;
+  using FedViewers = std::vector<std::shared_ptr<FedViewer>>;
+  std::atomic<std::shared_ptr<const FedViewers>> viewers_;
+};
+
+} // namespace restream::transport
