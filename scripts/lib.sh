@@ -11,9 +11,9 @@ run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-plugins-bad gstreamer1.0-nice ffmpeg curl procps
 )
-# ccache: three builds of the same sources, and meson takes it by itself.
+# ccache: two builds of the same sources, and meson takes it by itself.
 test_packages=(python3 chromium iproute2 ccache libsrtp2-dev)
-fuzz_packages=(clang libclang-rt-14-dev)
+sanitizer_packages=(clang libclang-rt-14-dev)
 
 say () { printf '%s\n' "$*"; }
 die () {
