@@ -12,6 +12,14 @@ export async function sample(page) {
     const report = await window.player.pc.getStats();
     const sum = { state: window.player.state, connection: window.player.pc.connectionState };
     for (const entry of report.values()) {
+      if (entry.type === 'transport') {
+        Object.assign(sum, {
+          dtlsRole: entry.dtlsRole,
+          tlsVersion: entry.tlsVersion,
+          dtlsCipher: entry.dtlsCipher,
+          srtpCipher: entry.srtpCipher,
+        });
+      }
       if (entry.type !== 'inbound-rtp') continue;
       sum.packetsLost = (sum.packetsLost ?? 0) + entry.packetsLost;
       sum[`${entry.kind}Lost`] = entry.packetsLost;

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The experimenter's gst-launch-1.0 line, real FFmpeg, and the page it serves: plays
 // ten seconds, goes on when FFmpeg is started again, tells when the server ends, and
-// plays again when it is back.
+// plays again when it is back. For the transport of RTPRESTREAM_TEST_TRANSPORT.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { artefact, launch, newPage, until } from './browser.mjs';
 import { Children, freePort, startFFmpeg } from './children.mjs';
 import { play, sample } from './play.mjs';
 
+const transport = process.env.RTPRESTREAM_TEST_TRANSPORT;
+assert.ok(transport, 'RTPRESTREAM_TEST_TRANSPORT is not set');
+const name = `launch-${transport}`; // of what is kept
 const children = new Children();
 
 function startServer(rtpPort, whepPort) {
   // The line of the README, with free ports for its 5004 and 8080.
-  const line = `rtprestreamsrc port=${rtpPort} name=s  rtprestreamsink whep-port=${whepPort} name=k `
+  const line = `rtprestreamsrc port=${rtpPort} name=s  rtprestreamsink transport=${transport} whep-port=${whepPort} name=k `
     + 's.video ! k.video   s.audio ! k.audio';
   return children.start('gst-launch-1.0', ['-v', ...line.split(/\s+/)], { LC_ALL: 'C' });
 }
@@ -46,8 +49,8 @@ try {
   let ffmpeg = startFFmpeg(children, rtpPort);
   await until('the picture by itself', async () => (await state()) === 'playing');
 
-  const result = await play(page, { url, seconds: 10, fps: 30, audio: true, screenshot: artefact('launch.png') });
-  writeFileSync(artefact('launch.json'), JSON.stringify(result, null, 2));
+  const result = await play(page, { url, seconds: 10, fps: 30, audio: true, screenshot: artefact(`${name}.png`) });
+  writeFileSync(artefact(`${name}.json`), JSON.stringify(result, null, 2));
   console.log(JSON.stringify(result, null, 2));
   assert.deepEqual(result.wrong, []);
 
@@ -65,7 +68,7 @@ try {
   await server.stop();
   await until('the end', async () => (await state()) === 'waiting');
   console.log(`at the server's end the page says: ${(await message()).trim().replace(/\s+/g, ' ')}`);
-  await page.screenshot({ path: artefact('launch-ended.png') });
+  await page.screenshot({ path: artefact(`${name}-ended.png`) });
   const again = startServer(rtpPort, whepPort);
   await again.says(/Setting pipeline to PLAYING/);
   await until('the picture from the new server', async () => (await state()) === 'playing', 60000);

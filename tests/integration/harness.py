@@ -21,6 +21,8 @@ SOURCE = os.environ["RTPRESTREAM_SOURCE_ROOT"]
 VIEWER = os.path.join(BUILD, "tests/support/restream-test-viewer")
 # Generous: a deadline says that something never comes, not how fast it must be.
 DEADLINE = 60.0
+# Tests of viewers run once for each transport of the sink; others do not have it.
+TRANSPORT = os.environ.get("RTPRESTREAM_TEST_TRANSPORT")
 SKIP = 77
 # Sanitizers make everything some times slower: a viewer that is too slow loses packets, by design.
 MAY_LOSE = "RTPRESTREAM_SANITIZER" in os.environ
@@ -139,12 +141,13 @@ def free_port(kind=socket.SOCK_STREAM):
 
 
 class Launch(Process):
-    """gst-launch-1.0 with the line of the README, on ports that are free."""
+    """gst-launch-1.0 with the line of the README, on ports that are free, and TRANSPORT."""
 
     def __init__(self, extra_sink=""):
+        check(TRANSPORT, "RTPRESTREAM_TEST_TRANSPORT is not set")
         self.whep_port = free_port()
         line = ["rtprestreamsrc", "port=0", "name=s", "rtprestreamsink",
-                f"whep-port={self.whep_port}", "name=k", *extra_sink.split(),
+                f"transport={TRANSPORT}", f"whep-port={self.whep_port}", "name=k", *extra_sink.split(),
                 "s.video", "!", "k.video", "s.audio", "!", "k.audio"]
         super().__init__("gst-launch", [need("gst-launch-1.0"), "-e", "-v", *line],
                          sanitizer_env(dict(os.environ)))

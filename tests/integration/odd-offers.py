@@ -10,7 +10,7 @@ import urllib.parse
 from harness import MAY_LOSE, SOURCE, Feed, Launch, Viewers, check, http, run
 
 # The index speaks of a transport that takes every header extension it knows; webrtcbin takes none,
-# so that two meanings of one extension's number do not matter.
+# native one, so that two meanings of another one's number do not matter.
 ANOTHER_STATUS = {"odd/extmap-conflict.sdp": 201}
 
 

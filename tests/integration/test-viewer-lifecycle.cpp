@@ -3,6 +3,7 @@
 // webrtcbin and a real FFmpeg: starts and stops leave nothing behind, and a
 // viewer that vanishes is noticed.
 #include "tests/support/leaks.h"
+#include "tests/support/transport.h"
 #include "tests/support/webrtc-peer.h"
 
 #include <gio/gio.h>
@@ -176,6 +177,8 @@ public:
     sink_ = Ref<GstElement>::adopt (
         gst_bin_get_by_name (GST_BIN (pipeline_.get ()), "k"));
     g_object_set (src_.get (), "port", port, nullptr);
+    gst_util_set_object_arg (G_OBJECT (sink_.get ()), "transport",
+        test_transport ());
     removed_ = SignalConn (sink_.get (), "viewer-removed",
         G_CALLBACK (
             +[] (GstElement *, const char *, const char *reason, Stream *self) {

@@ -2,6 +2,7 @@
 #include "tests/sink/sink-fixture.h"
 
 #include "tests/src/packets.h"
+#include "tests/support/transport.h"
 
 #include <chrono>
 
@@ -180,6 +181,8 @@ Rig::Rig (Options options) : options_ (options)
   sink_ = Ref<GstElement>::sink (
       gst_element_factory_make ("rtprestreamsink", "sink"));
   fail_unless (sink_.get () != nullptr, "no rtprestreamsink");
+  gst_util_set_object_arg (G_OBJECT (sink_.get ()), "transport",
+      test::test_transport ());
   gst_bin_add (GST_BIN (pipeline_.get ()), sink_.get ());
   g_signal_connect (sink_.get (), "viewer-added",
       G_CALLBACK (+[] (GstElement *, const char *id, Rig *self) {

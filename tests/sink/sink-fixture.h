@@ -49,6 +49,7 @@ struct SignalRecord
   std::string detail; // the state, or the reason
 };
 
+// Its sink has the transport of this run.
 class Rig
 {
 public:

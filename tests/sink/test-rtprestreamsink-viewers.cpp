@@ -2,6 +2,7 @@
 // rtprestreamsink with viewers that connect: each is a real webrtcbin.
 #include "tests/sink/sink-fixture.h"
 #include "tests/support/leaks.h"
+#include "tests/support/transport.h"
 
 #include <gst/check/gstcheck.h>
 #include <gst/sdp/sdp.h>
@@ -261,7 +262,13 @@ GST_START_TEST (test_drain_while_viewers_join)
   Reply pending = rig.add_viewer (viewer.offer ());
   Reply drained = rig.drain (30 * GST_SECOND);
   fail_unless (gst_structure_has_name (drained.wait (), "rtprestream-drained"));
-  fail_unless_equals_int (pending.wait_status (), 409);
+  // The native transport answers at once: nobody is pending there.
+  if (test::transport_is_native ()) {
+    pending.wait ();
+    fail_unless (rig.saw ("removed", pending.text ("viewer-id")));
+  } else {
+    fail_unless_equals_int (pending.wait_status (), 409);
+  }
   fail_unless_equals_int (count_viewers (rig), 0);
 }
 GST_END_TEST;
