@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "controller/log.h"
-#include "controller/process/ffmpeg-process.h"
+#include "tests/controller/process-fixture.h"
 
 #include <csignal>
 
 using namespace restream;
 
 namespace {
-
-constexpr unsigned kShortStopMs = 300;
-
-std::string fake_ffmpeg;
-
-// Turns the main loop until the condition holds; fails the test after 20 s.
-void
-wait_until (const std::function<bool ()> &condition)
-{
-  std::int64_t deadline = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;
-  Timer tick (nullptr, 10, [] { return true; });
-  while (!condition ()) {
-    g_assert_cmpint (g_get_monotonic_time (), <, deadline);
-    g_main_context_iteration (nullptr, TRUE);
-  }
-}
 
 std::shared_ptr<FfmpegProcess>
 make (const std::string &binary = fake_ffmpeg)

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "controller/log.h"
 #include "controller/process/process-manager.h"
+#include "tests/controller/process-fixture.h"
 
 using namespace restream;
 
 namespace {
-
-std::string fake_ffmpeg;
-
-void
-wait_until (const std::function<bool ()> &condition)
-{
-  std::int64_t deadline = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;
-  Timer tick (nullptr, 10, [] { return true; });
-  while (!condition ()) {
-    g_assert_cmpint (g_get_monotonic_time (), <, deadline);
-    g_main_context_iteration (nullptr, TRUE);
-  }
-}
 
 // Writes down what it is asked; ends a stop only when told.
 struct Recorder : ProcessHooks
@@ -68,8 +56,8 @@ struct Recorder : ProcessHooks
 struct Fixture
 {
   explicit Fixture (std::uint64_t max_processes = 0)
-      : manager (
-          {{.binary = fake_ffmpeg, .stop_timeout_ms = 300}, max_processes})
+      : manager ({{.binary = fake_ffmpeg, .stop_timeout_ms = kShortStopMs},
+          max_processes})
   {
     hooks.manager = &manager;
     manager.set_hooks (&hooks);
