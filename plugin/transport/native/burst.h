@@ -44,6 +44,11 @@ public:
   std::span<const Packet> packets () const { return packets_; }
   // Extended sequence number of the packet to begin at.
   const std::optional<std::uint64_t> &join () const { return join_; }
+  // Does it end with the last packet of a picture (the marker of RFC 6184 and the like)?
+  bool ends_frame () const
+  {
+    return !packets_.empty () && bytes_[packets_.back ().offset + 1] & 0x80;
+  }
   // Packets of the source that were too large.
   unsigned oversized () const { return oversized_; }
 

@@ -39,7 +39,7 @@ MediaSender::start (const StreamFeed &feed)
 {
   for (Media media : kAllMedia) {
     if (const PacketRing &ring = feed.ring (media); !ring.empty ())
-      cursors_[index_of (media)].after = ring.newest ();
+      cursors_[index_of (media)].after = ring.newest () - 1;
   }
 }
 

@@ -46,7 +46,8 @@ public:
   MediaSender (const SenderSettings &settings, SrtpSender srtp,
       std::array<MediaCounters *, kMediaCount> counters, LinkCounters &link);
 
-  // The viewer may begin behind what is there now.
+  // The viewer may begin with the newest packet there is, where its medium can be
+  // joined anywhere: it then has something at once.
   void start (const StreamFeed &feed);
   // Queues what is there for the viewer, one turn's worth at most. true: it is owed more.
   bool serve (Media media, const StreamFeed &feed, SendQueue &queue,

@@ -71,7 +71,7 @@ NativeViewer::begin ()
       .id = session_,
       .stream = stream_,
       .local = {random_token (kUfragBytes), random_token (kPwdBytes)},
-      .remote_ufrag = plan.ice.ufrag,
+      .remote = {plan.ice.ufrag, plan.ice.pwd},
       .role =
           passive ? DtlsConnection::Role::server : DtlsConnection::Role::client,
       .identity = *identity,

@@ -25,9 +25,11 @@ PacketRing::append (std::shared_ptr<const Burst> burst)
     newest_join_ = burst->join ();
   bursts_.push_back (std::move (burst));
   // A burst stays as long as one of its packets may be asked for.
+  std::int64_t now = bursts_.back ()->arrival_us ();
   while (bursts_.size () > 1
-      && bursts_.front ()->packets ().back ().sequence + slots_.size ()
-          <= newest_)
+      && (bursts_.front ()->packets ().back ().sequence + slots_.size ()
+              <= newest_
+          || now - bursts_.front ()->arrival_us () > kKeepUs))
     drop_oldest ();
 }
 

@@ -23,7 +23,10 @@ public:
     const Burst::Packet *packet = nullptr;
   };
 
-  // capacity: packets, a power of two.
+  // How long a packet is kept: longer than any NACK for it takes.
+  static constexpr std::int64_t kKeepUs = 2'000'000;
+
+  // capacity: packets at most, a power of two.
   explicit PacketRing (std::size_t capacity);
 
   void append (std::shared_ptr<const Burst> burst);

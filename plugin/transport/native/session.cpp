@@ -39,7 +39,7 @@ is_rtcp (std::span<const std::uint8_t> bytes) // RFC 5761, section 4
 Session::Session (SessionSettings settings,
     std::shared_ptr<SessionObserver> observer)
     : settings_ (std::move (settings)), observer_ (std::move (observer)),
-      local_ (settings_.local), remote_ufrag_ (settings_.remote_ufrag),
+      local_ (settings_.local), remote_ (settings_.remote),
       born_us_ (g_get_monotonic_time ())
 {
 }
@@ -84,11 +84,16 @@ Session::handle_check (const CheckName &name, const CheckResult &check,
     const Path &path)
 {
   bool current = name.local == local_.ufrag;
-  if (name.remote != (current ? remote_ufrag_ : old_remote_ufrag_))
+  if (name.remote != (current ? remote_.ufrag : old_remote_ufrag_))
     return;
   thread_->send (path, check.reply);
   if (check.kind != CheckResult::Kind::valid)
     return;
+  // A lite agent need not check. But a viewer that has seen that the path works
+  // the other way too can nominate it at once: Pion's then does, and is connected one
+  // interval of its checks sooner.
+  if (current && !nominated_ && !check.nominated)
+    thread_->send_check (path, local_.ufrag, remote_);
   if (current && old_local_) {
     // The viewer has got the answer to its restart.
     thread_->remove_ufrag (old_local_->ufrag);
@@ -208,6 +213,8 @@ Session::begin_media ()
   next_report_us_ = thread_->now_us ()
       + static_cast<std::int64_t> (settings_.id * 7919 % 100) * 1000 + 50'000;
   set_state (ViewerState::connected);
+  for (Media media : kAllMedia)
+    serve (media);
 }
 
 void
@@ -303,14 +310,14 @@ Session::handle_deadline ()
 }
 
 void
-Session::restart_ice (IceCredentials local, std::string remote_ufrag)
+Session::restart_ice (IceCredentials local, IceCredentials remote)
 {
   if (old_local_)
     thread_->remove_ufrag (old_local_->ufrag);
   old_local_ = std::move (local_);
-  old_remote_ufrag_ = std::move (remote_ufrag_);
+  old_remote_ufrag_ = std::move (remote_.ufrag);
   local_ = std::move (local);
-  remote_ufrag_ = std::move (remote_ufrag);
+  remote_ = std::move (remote);
   thread_->add_ufrag (local_.ufrag, *this);
 }
 

@@ -43,7 +43,7 @@ struct SessionSettings
   std::uint64_t id = 0; // of the process's life
   std::uint64_t stream = 0;
   IceCredentials local;
-  std::string remote_ufrag;
+  IceCredentials remote;
   DtlsConnection::Role role = DtlsConnection::Role::client;
   std::shared_ptr<const DtlsIdentity> identity;
   std::vector<negotiation::Fingerprint> fingerprints; // the viewer's
@@ -92,7 +92,7 @@ public:
 
   // New credentials for the old path and new ones (RFC 8445, section 9): the
   // media goes on meanwhile. Both sets are valid until a check with the new one comes.
-  void restart_ice (IceCredentials local, std::string remote_ufrag);
+  void restart_ice (IceCredentials local, IceCredentials remote);
   // Sends what is owed, BYE and close_notify, then tells the observer.
   void drain (std::int64_t deadline_us);
   // BYE and close_notify at once; tells nobody.
@@ -127,7 +127,7 @@ private:
   bool ended_ = false;
 
   IceCredentials local_;
-  std::string remote_ufrag_;
+  IceCredentials remote_;
   std::optional<IceCredentials> old_local_;
   std::string old_remote_ufrag_;
   std::vector<Path> paths_; // proved by a check; the oldest is forgotten first

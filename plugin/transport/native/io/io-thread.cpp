@@ -14,6 +14,10 @@ namespace {
 constexpr unsigned kMaxReceives = 4;
 // Between two turns of one viewer: kTurnPackets in so long is over 100 Mbit/s.
 constexpr std::int64_t kTurnUs = 2000;
+// FFmpeg writes a picture packet by packet. With so many viewers the rest of it is waited
+// for, so long at most: it then leaves in one send to each.
+constexpr std::size_t kGatherMembers = 8;
+constexpr std::int64_t kGatherUs = 1000;
 constexpr std::int64_t kMinTimerUs = 1000;
 constexpr unsigned kMaxHops = 3;
 constexpr std::size_t kMaxForeign = 64 * 1024;
@@ -247,9 +251,14 @@ IoThread::push (std::uint64_t stream, std::shared_ptr<const Burst> burst)
     return;
   StreamFeed &feed = found->second;
   Media media = burst->media ();
+  bool whole = media != Media::video || burst->ends_frame ();
   feed.clocks[index_of (media)] = burst->clock ();
   feed.ring (media).append (std::move (burst));
-  serve (feed, media);
+  // For a few viewers the time counts more than the number of sends.
+  if (whole || feed.members.size () < kGatherMembers)
+    serve (feed, media);
+  else if (!feed.next_turn_us)
+    feed.next_turn_us = now_us_ + kGatherUs;
 }
 
 // One turn of a medium for everybody who watches the stream here.
@@ -395,6 +404,13 @@ IoThread::send (const Path &path, std::span<const std::uint8_t> bytes)
 {
   if (!bytes.empty ())
     socket_.send (path, bytes);
+}
+
+void
+IoThread::send_check (const Path &path, const std::string &local_ufrag,
+    const IceCredentials &remote)
+{
+  send (path, responder_.make_check (local_ufrag, remote.ufrag, remote.pwd));
 }
 
 void

@@ -62,6 +62,8 @@ public:
   SendQueue &queue () { return queue_; }
   // At once, past the queue. What is empty is not sent.
   void send (const Path &path, std::span<const std::uint8_t> bytes);
+  void send_check (const Path &path, const std::string &local_ufrag,
+      const IceCredentials &remote);
   // Datagrams from there are the session's from now on.
   void bind (const Path &path, Session &session);
   void unbind (const Path &path, const Session &session);

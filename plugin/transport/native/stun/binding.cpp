@@ -10,6 +10,8 @@ namespace {
 // A browser's check has about 100 bytes.
 constexpr std::size_t kMaxCheckBytes = 1024;
 constexpr std::size_t kStunHeader = 20;
+// As of a peer-reflexive candidate (RFC 8445, section 7.1.1).
+constexpr std::uint32_t kOwnPriority = 110u << 24 | 65535u << 8 | 255;
 
 // Those that we understand; another one that must be understood is refused (420).
 constexpr std::uint16_t kKnownAttributes[] = {
@@ -125,6 +127,30 @@ CheckResponder::answer (std::span<const std::uint8_t> datagram,
       .nominated = stun_usage_ice_conncheck_use_candidate (&request),
       .priority = stun_usage_ice_conncheck_priority (&request),
       .reply = reply};
+}
+
+std::span<const std::uint8_t>
+CheckResponder::make_check (std::string_view local_ufrag,
+    std::string_view remote_ufrag, std::string_view remote_password)
+{
+  std::string name (remote_ufrag);
+  name += ':';
+  name += local_ufrag;
+  auto bytes_of = [] (std::string_view text) {
+    return reinterpret_cast<const std::uint8_t *> (text.data ());
+  };
+  StunMessage message{};
+  std::size_t bytes = stun_usage_ice_conncheck_create (&agent_, &message,
+      reply_.data (), reply_.size (), bytes_of (name), name.size (),
+      bytes_of (remote_password), remote_password.size (), false, false,
+      kOwnPriority, 0, nullptr, STUN_USAGE_ICE_COMPATIBILITY_RFC5245);
+  if (bytes == 0)
+    return {};
+  // The agent would remember it until the response.
+  StunTransactionId id;
+  stun_message_id (&message, id);
+  stun_agent_forget_transaction (&agent_, id);
+  return {reply_.data (), bytes};
 }
 
 } // namespace restream::transport::native

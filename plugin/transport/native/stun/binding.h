@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What an ICE-lite agent needs of STUN (RFC 8489, RFC 8445 section 7.3): it answers
-// connectivity checks and sends none of its own. On libnice's stun library.
+// connectivity checks. On libnice's stun library.
 #pragma once
 
 #include "plugin/transport/native/io/address.h"
@@ -51,6 +51,10 @@ public:
   // Authenticates a check with the session's password and makes the reply.
   CheckResult answer (std::span<const std::uint8_t> datagram,
       std::string_view password, const Address &from);
+  // A check of our own, for the viewer's credentials; valid until the next call. Its
+  // response is of no interest, and read_name() takes it for nothing.
+  std::span<const std::uint8_t> make_check (std::string_view local_ufrag,
+      std::string_view remote_ufrag, std::string_view remote_password);
 
 private:
   StunAgent agent_;
