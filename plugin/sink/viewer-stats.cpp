@@ -40,6 +40,12 @@ make_stats (const Hub &hub, const transport::ViewerList &viewers)
         transport::name_of (viewer->state ()), "age", G_TYPE_UINT64,
         static_cast<guint64> (now - viewer->created_us ()) * GST_USECOND,
         nullptr);
+    const transport::LinkCounters &link = viewer->link ();
+    gst_structure_set (s, "round-trip-us", G_TYPE_UINT64,
+        guint64{link.round_trip_us}, "estimate-bps", G_TYPE_UINT64,
+        guint64{link.estimate_bps}, "nacks", G_TYPE_UINT64, guint64{link.nacks},
+        "keyframe-requests", G_TYPE_UINT64, guint64{link.keyframe_requests},
+        "rejected", G_TYPE_UINT64, guint64{link.rejected}, nullptr);
     for (Media media : kAllMedia) {
       if (!viewer->plan ().find (media))
         continue;
@@ -49,7 +55,11 @@ make_stats (const Hub &hub, const transport::ViewerList &viewers)
       std::string name = name_of (media);
       gst_structure_set (s, (name + "-packets").c_str (), G_TYPE_UINT64,
           packets, (name + "-bytes").c_str (), G_TYPE_UINT64, bytes,
-          (name + "-dropped").c_str (), G_TYPE_UINT64, dropped, nullptr);
+          (name + "-dropped").c_str (), G_TYPE_UINT64, dropped,
+          (name + "-retransmitted").c_str (), G_TYPE_UINT64,
+          guint64{counters.retransmitted}, (name + "-lost").c_str (),
+          G_TYPE_INT64, gint64{counters.lost}, (name + "-jitter-us").c_str (),
+          G_TYPE_UINT64, guint64{counters.jitter_us}, nullptr);
       sent.packets += packets;
       sent.bytes += bytes;
       sent.dropped += dropped;

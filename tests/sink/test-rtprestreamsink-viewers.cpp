@@ -129,6 +129,19 @@ GST_START_TEST (test_signals_and_statistics)
     });
   fail_unless_equals_uint64 (number (mine, "video-dropped"), 0);
   fail_unless_equals_uint64 (number (mine, "audio-dropped"), 0);
+  for (const char *field : {"nacks", "rejected", "video-retransmitted",
+           "audio-retransmitted", "estimate-bps"})
+    number (mine, field);
+  for (const char *field : {"video-lost", "audio-lost"}) {
+    gint64 lost = -1;
+    fail_unless (gst_structure_get_int64 (mine.get (), field, &lost));
+    fail_unless_equals_int64 (lost, 0);
+  }
+  // Only the native transport reads what viewers report.
+  if (test::transport_is_native ())
+    for (const char *field : {"round-trip-us", "audio-jitter-us"})
+      wait_until (field,
+          [&] { return number (stats_of (rig, viewer.id ()), field) > 0; });
 
   Owned<GstStructure> all = rig.stats ();
   guint connected = 0;
