@@ -430,6 +430,31 @@ Rig::wait_message (GstMessageType types)
   return message;
 }
 
+Owned<GstStructure>
+stats_of (const Rig &rig, const std::string &id)
+{
+  Owned<GstStructure> all = rig.stats ();
+  const GValue *list = gst_structure_get_value (all.get (), "per-viewer");
+  fail_unless (list && GST_VALUE_HOLDS_ARRAY (list));
+  for (guint i = 0; i < gst_value_array_get_size (list); i++) {
+    const GstStructure *s =
+        gst_value_get_structure (gst_value_array_get_value (list, i));
+    if (id == gst_structure_get_string (s, "id"))
+      return Owned<GstStructure> (gst_structure_copy (s));
+  }
+  return nullptr;
+}
+
+std::uint64_t
+number (const Owned<GstStructure> &s, const char *field)
+{
+  guint64 value = 0;
+  fail_unless (s != nullptr);
+  fail_unless (gst_structure_get_uint64 (s.get (), field, &value),
+      "no %s in the statistics", field);
+  return value;
+}
+
 Viewer::Viewer (test::PeerOptions options)
 {
   auto peer = test::WebrtcPeer::create (nullptr, std::move (options),

@@ -107,6 +107,10 @@ private:
   std::vector<SignalRecord> records_;
 };
 
+// The statistics of one viewer, and a uint64 of them.
+Owned<GstStructure> stats_of (const Rig &rig, const std::string &id);
+std::uint64_t number (const Owned<GstStructure> &s, const char *field);
+
 // A viewer: a webrtcbin of tests/support, and what it has told.
 class Viewer
 {

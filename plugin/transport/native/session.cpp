@@ -153,8 +153,9 @@ Session::handle_datagram (std::span<std::uint8_t> bytes, const Path &path)
     if (path_ && *path_ == path)
       path_heard_us_ = thread_->now_us ();
     handle_rtcp (bytes);
+  } else {
+    reject (); // anything else, such as RTP, has no meaning from a viewer
   }
-  // Anything else, such as RTP, has no meaning from a viewer.
 }
 
 void
@@ -223,11 +224,8 @@ Session::handle_rtcp (std::span<std::uint8_t> bytes)
   if (!receiver_ || !sender_ || !feed_)
     return;
   SrtpReceiver::Plain plain = receiver_->unprotect_rtcp (bytes);
-  if (!plain) {
-    observer_->session_link ().rejected.fetch_add (1,
-        std::memory_order_relaxed);
-    return;
-  }
+  if (!plain)
+    return reject ();
   // Who holds the keys and says so still wants the stream: as good as a check.
   hear ();
   sender_->handle_rtcp (plain.packet, *feed_, thread_->queue (), *path_,
