@@ -58,10 +58,19 @@ Endpoint::make (std::uint16_t port, unsigned threads)
   if (!sockets)
     return sockets.error ();
   self->port_ = sockets->front ().port ();
+  // Who asked for any port has UDP in mind; who named one is told that it is taken.
+  Result<Descriptor> listener =
+      listen_tcp (self->port_, sockets->front ().family ());
+  if (!listener && port != 0)
+    return listener.error ();
+  self->tcp_ = listener.has_value ();
+  Descriptor first_listener;
+  if (listener)
+    first_listener = std::move (*listener);
   for (UdpSocket &socket : *sockets) {
-    auto thread =
-        IoThread::create (static_cast<unsigned> (self->threads_.size ()),
-            std::move (socket), self->directory_);
+    auto thread = IoThread::create (
+        static_cast<unsigned> (self->threads_.size ()), std::move (socket),
+        std::exchange (first_listener, Descriptor ()), self->directory_);
     if (!thread)
       return thread.error ();
     self->threads_.push_back (std::move (*thread));

@@ -25,6 +25,8 @@ public:
   Endpoint &operator= (const Endpoint &) = delete;
 
   std::uint16_t port () const { return port_; }
+  // Does it listen on the TCP port of the same number as well?
+  bool has_tcp () const { return tcp_; }
   std::size_t threads () const { return threads_.size (); }
   IoThread &thread (std::size_t index) { return *threads_[index]; }
   IoThread &least_loaded ();
@@ -40,6 +42,7 @@ private:
       unsigned threads);
 
   std::uint16_t port_ = 0;
+  bool tcp_ = false;
   Directory directory_;
   std::mutex mutex_;
   std::shared_ptr<const DtlsIdentity> identity_; // protected by mutex_

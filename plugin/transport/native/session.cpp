@@ -139,6 +139,20 @@ Session::handle_check (const CheckName &name, const CheckResult &check,
 }
 
 void
+Session::lose_path (const Path &path)
+{
+  thread_->unbind (path, *this);
+  std::erase (paths_, path);
+  if (!path_ || !(*path_ == path))
+    return;
+  // Until the viewer checks another one: the last that it did, or none.
+  path_.reset ();
+  nominated_ = false;
+  if (!paths_.empty ())
+    path_ = paths_.back ();
+}
+
+void
 Session::reject ()
 {
   observer_->session_link ().rejected.fetch_add (1, std::memory_order_relaxed);
@@ -221,7 +235,7 @@ Session::begin_media ()
 void
 Session::handle_rtcp (std::span<std::uint8_t> bytes)
 {
-  if (!receiver_ || !sender_ || !feed_)
+  if (!receiver_ || !sender_ || !feed_ || !path_)
     return;
   SrtpReceiver::Plain plain = receiver_->unprotect_rtcp (bytes);
   if (!plain)
@@ -243,8 +257,13 @@ Session::hear ()
 bool
 Session::serve (Media media)
 {
-  if (!sender_ || !feed_ || ended_)
+  if (!sender_ || !feed_ || !path_ || ended_)
     return false;
+  if (path_->tcp && path_->tcp->congested ()) {
+    path_->tcp->flush ();
+    if (path_->tcp->congested ())
+      return true;
+  }
   std::int64_t now = thread_->now_us ();
   if (now - consent_us_ > kConsentUs)
     return false;
@@ -302,7 +321,7 @@ Session::handle_deadline ()
     set_state (ViewerState::disconnected);
   if (now >= next_report_us_) {
     next_report_us_ = now + kReportIntervalUs;
-    if (feed_ && now - consent_us_ <= kConsentUs)
+    if (feed_ && path_ && now - consent_us_ <= kConsentUs)
       thread_->send (*path_, sender_->make_report (*feed_, false));
   }
 }
@@ -363,8 +382,11 @@ Session::say_goodbye ()
 void
 Session::send_dtls ()
 {
-  for (std::span<const std::uint8_t> datagram; dtls_->next_datagram (datagram);)
-    thread_->send (*path_, datagram);
+  for (std::span<const std::uint8_t> datagram;
+       dtls_->next_datagram (datagram);) {
+    if (path_)
+      thread_->send (*path_, datagram);
+  }
 }
 
 void

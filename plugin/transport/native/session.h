@@ -84,6 +84,9 @@ public:
   // Anything else from an address that is bound to the session.
   void handle_datagram (std::span<std::uint8_t> bytes, const Path &path);
 
+  // Nothing comes or goes there any more.
+  void lose_path (const Path &path);
+
   // Sends what the viewer is owed of a medium, one turn of it. true: there is more.
   bool serve (Media media);
 

@@ -54,6 +54,16 @@ Address::parse (std::string_view ip, std::uint16_t port)
   return std::nullopt;
 }
 
+Address
+Address::any (std::uint16_t port, int family)
+{
+  Address address;
+  address.port = port;
+  if (family == AF_INET)
+    map_ipv4 (address.ip, in_addr{});
+  return address;
+}
+
 socklen_t
 Address::to (sockaddr_storage &to, int family) const
 {

@@ -24,6 +24,8 @@ struct Address
   // family: AF_INET or AF_INET6; other ones give nothing.
   static std::optional<Address> from (const sockaddr_storage &from);
   static std::optional<Address> parse (std::string_view ip, std::uint16_t port);
+  // All of the machine's addresses.
+  static Address any (std::uint16_t port, int family);
   // For a socket of this family; an IPv6 address does not fit into AF_INET: 0.
   socklen_t to (sockaddr_storage &to, int family) const;
 

@@ -12,6 +12,7 @@ namespace {
 
 // Batches of datagrams before the stream has its turn again.
 constexpr unsigned kMaxReceives = 4;
+constexpr int kMaxEvents = 64;
 // Between two turns of one viewer: kTurnPackets in so long is over 100 Mbit/s.
 constexpr std::int64_t kTurnUs = 2000;
 // FFmpeg writes a picture packet by packet. With so many viewers the rest of it is waited
@@ -31,19 +32,21 @@ add_to_epoll (int epoll, int fd, std::uint32_t events)
 
 } // namespace
 
-IoThread::IoThread (unsigned index, UdpSocket socket, Directory &directory,
-    Descriptor epoll)
+IoThread::IoThread (unsigned index, UdpSocket socket, Descriptor listener,
+    Directory &directory, Descriptor epoll)
     : index_ (index), directory_ (directory), socket_ (std::move (socket)),
-      epoll_ (std::move (epoll)), queue_ (socket_)
+      epoll_ (std::move (epoll)), queue_ (socket_),
+      tcp_ (*this, epoll_.get (), std::move (listener))
 {
 }
 
 Result<std::unique_ptr<IoThread>>
-IoThread::create (unsigned index, UdpSocket socket, Directory &directory)
+IoThread::create (unsigned index, UdpSocket socket, Descriptor listener,
+    Directory &directory)
 {
   Descriptor epoll (epoll_create1 (EPOLL_CLOEXEC));
-  std::unique_ptr<IoThread> self (
-      new IoThread (index, std::move (socket), directory, std::move (epoll)));
+  std::unique_ptr<IoThread> self (new IoThread (index, std::move (socket),
+      std::move (listener), directory, std::move (epoll)));
   if (self->epoll_.get () < 0 || self->inbox_.fd () < 0
       || !add_to_epoll (self->epoll_.get (), self->socket_.fd (), EPOLLIN)
       || !add_to_epoll (self->epoll_.get (), self->inbox_.fd (), EPOLLIN))
@@ -79,7 +82,12 @@ IoThread::run ()
   while (!stop_) {
     wait (next_deadline ());
     inbox_.take ([this] (Message &&message) { message (*this); });
-    receive ();
+    receive_udp ();
+    for (int fd : ready_) {
+      tcp_.handle_event (fd, now_us_);
+      tcp_check_us_ =
+          std::min (tcp_check_us_, now_us_ + TcpPool::kProveWithinUs);
+    }
     run_timers ();
     serve_turns ();
     queue_.flush ();
@@ -96,6 +104,7 @@ IoThread::next_deadline () const
 {
   std::int64_t deadline =
       deadlines_.empty () ? INT64_MAX : deadlines_.begin ()->first;
+  deadline = std::min (deadline, tcp_check_us_);
   if (!queue_.blocked ()) {
     for (const auto &[id, feed] : streams_) {
       if (feed.next_turn_us)
@@ -108,21 +117,26 @@ IoThread::next_deadline () const
 void
 IoThread::wait (std::int64_t deadline_us)
 {
-  epoll_event events[4];
+  epoll_event events[kMaxEvents];
   int n = 0;
   if (deadline_us == INT64_MAX) {
-    n = epoll_wait (epoll_.get (), events, 4, -1);
+    n = epoll_wait (epoll_.get (), events, kMaxEvents, -1);
   } else {
     std::int64_t left =
         std::max<std::int64_t> (deadline_us - g_get_monotonic_time (), 0);
     timespec timeout = {.tv_sec = left / G_USEC_PER_SEC,
         .tv_nsec = left % G_USEC_PER_SEC * 1000};
-    n = epoll_pwait2 (epoll_.get (), events, 4, &timeout, nullptr);
+    n = epoll_pwait2 (epoll_.get (), events, kMaxEvents, &timeout, nullptr);
     if (n < 0 && errno == ENOSYS) // before Linux 5.11
-      n = epoll_wait (epoll_.get (), events, 4,
+      n = epoll_wait (epoll_.get (), events, kMaxEvents,
           static_cast<int> (std::min<std::int64_t> (left / 1000 + 1, 60'000)));
   }
   now_us_ = g_get_monotonic_time ();
+  ready_.clear ();
+  for (int i = 0; i < n; i++) {
+    if (int fd = events[i].data.fd; fd != socket_.fd () && fd != inbox_.fd ())
+      ready_.push_back (fd);
+  }
 }
 
 void
@@ -137,7 +151,7 @@ IoThread::watch_writable (bool watch)
 }
 
 void
-IoThread::receive ()
+IoThread::receive_udp ()
 {
   for (unsigned i = 0; i < kMaxReceives; i++) {
     std::span<UdpSocket::Datagram> datagrams = socket_.receive ();
@@ -176,6 +190,27 @@ IoThread::dispatch (const Path &path, std::span<std::uint8_t> bytes)
 }
 
 void
+IoThread::handle_tcp (TcpConnection &connection,
+    std::span<std::uint8_t> datagram)
+{
+  if (looks_like_stun (datagram))
+    return dispatch_check ({connection.path (), this, 0}, datagram);
+  if (Session *session = connection.session) {
+    session->handle_datagram (datagram, connection.path ());
+    settle (*session);
+  }
+}
+
+void
+IoThread::tcp_ended (TcpConnection &connection)
+{
+  if (Session *session = connection.session) {
+    session->lose_path (connection.path ());
+    settle (*session);
+  }
+}
+
+void
 IoThread::dispatch_check (Arrival arrival, std::span<const std::uint8_t> bytes)
 {
   CheckName name;
@@ -186,6 +221,22 @@ IoThread::dispatch_check (Arrival arrival, std::span<const std::uint8_t> bytes)
   IoThread *owner = directory_.find_ufrag (name.local);
   if (!owner || owner == this || ++arrival.hops > kMaxHops)
     return;
+  // A connection goes to where its session is.
+  if (arrival.path.tcp) {
+    std::shared_ptr<TcpConnection> connection =
+        arrival.path.tcp->session ? nullptr : tcp_.take (*arrival.path.tcp);
+    if (connection)
+      owner->post ([connection, arrival,
+                       copy = std::vector<std::uint8_t> (bytes.begin (),
+                           bytes.end ())] (IoThread &self) mutable {
+        TcpConnection &adopted = *connection;
+        self.tcp_.adopt (std::move (connection));
+        self.tcp_check_us_ = self.now_us_;
+        self.dispatch_check ({arrival.path, &self, arrival.hops}, copy);
+        self.tcp_.handle_rest (adopted);
+      });
+    return;
+  }
   owner->post (
       [arrival,
           copy = std::vector<std::uint8_t> (bytes.begin (), bytes.end ())] (
@@ -378,6 +429,8 @@ IoThread::unschedule (Session &session)
 void
 IoThread::run_timers ()
 {
+  if (tcp_check_us_ <= now_us_)
+    tcp_check_us_ = tcp_.close_unproved (now_us_);
   while (!deadlines_.empty () && deadlines_.begin ()->first <= now_us_) {
     Session &session = *deadlines_.begin ()->second;
     unschedule (session);
@@ -402,7 +455,11 @@ IoThread::remove_ended ()
 void
 IoThread::send (const Path &path, std::span<const std::uint8_t> bytes)
 {
-  if (!bytes.empty ())
+  if (bytes.empty ())
+    return;
+  if (path.tcp)
+    path.tcp->send (bytes);
+  else
     socket_.send (path, bytes);
 }
 
@@ -416,12 +473,22 @@ IoThread::send_check (const Path &path, const std::string &local_ufrag,
 void
 IoThread::bind (const Path &path, Session &session)
 {
-  by_address_[path.remote] = &session;
+  if (path.tcp)
+    path.tcp->session = &session;
+  else
+    by_address_[path.remote] = &session;
 }
 
 void
 IoThread::unbind (const Path &path, const Session &session)
 {
+  if (path.tcp) {
+    if (path.tcp->session == &session) {
+      path.tcp->session = nullptr;
+      tcp_.close (*path.tcp);
+    }
+    return;
+  }
   // Another session may have the address by now.
   if (auto found = by_address_.find (path.remote);
       found != by_address_.end () && found->second == &session)

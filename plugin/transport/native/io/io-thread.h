@@ -4,6 +4,7 @@
 #include "plugin/transport/native/directory.h"
 #include "plugin/transport/native/io/inbox.h"
 #include "plugin/transport/native/io/send-queue.h"
+#include "plugin/transport/native/io/tcp-pool.h"
 #include "plugin/transport/native/io/udp-socket.h"
 #include "plugin/transport/native/session.h"
 #include "plugin/transport/native/stream-feed.h"
@@ -27,14 +28,15 @@ namespace restream::transport::native {
 // where it is. A viewer who changes its address may arrive elsewhere: that
 // thread then forwards.
 // Thread: what says so on any, the rest on its own.
-class IoThread
+class IoThread final : private TcpPool::Handler
 {
 public:
   using Message = std::function<void (IoThread &)>;
 
   // unavailable: the process has no descriptors left.
+  // listener: for TCP; may be none.
   static Result<std::unique_ptr<IoThread>> create (unsigned index,
-      UdpSocket socket, Directory &directory);
+      UdpSocket socket, Descriptor listener, Directory &directory);
   // Stopped and joined.
   ~IoThread ();
   IoThread (const IoThread &) = delete;
@@ -83,13 +85,16 @@ private:
   };
   using Sessions = std::unordered_map<std::uint64_t, std::shared_ptr<Session>>;
 
-  IoThread (unsigned index, UdpSocket socket, Directory &directory,
-      Descriptor epoll);
+  IoThread (unsigned index, UdpSocket socket, Descriptor listener,
+      Directory &directory, Descriptor epoll);
 
   void run ();
   std::int64_t next_deadline () const;
   void wait (std::int64_t deadline_us);
-  void receive ();
+  void receive_udp ();
+  void handle_tcp (TcpConnection &connection,
+      std::span<std::uint8_t> datagram) override;
+  void tcp_ended (TcpConnection &connection) override;
   void dispatch (const Path &path, std::span<std::uint8_t> bytes);
   void dispatch_check (Arrival arrival, std::span<const std::uint8_t> bytes);
   void check (Session &session, const CheckName &name, const Arrival &arrival,
@@ -109,6 +114,10 @@ private:
   Descriptor epoll_;
   Inbox<Message> inbox_;
   SendQueue queue_;
+  TcpPool tcp_;
+  std::int64_t tcp_check_us_ =
+      INT64_MAX; // when those without a session are looked at
+  std::vector<int> ready_; // the descriptors that wait() found readable
   CheckResponder responder_;
   std::atomic<unsigned> load_{0};
   std::int64_t now_us_ = 0;

@@ -25,9 +25,25 @@ void
 SendQueue::commit (const Path &path, std::size_t bytes, std::size_t segment,
     std::atomic<std::uint64_t> &dropped)
 {
+  if (path.tcp)
+    return commit_tcp (*path.tcp, {&arena_[used_], bytes}, segment, dropped);
   messages_[count_] = {path, used_, bytes, segment, &dropped};
   count_++;
   used_ += bytes;
+}
+
+// Its frames are of no use to segmentation: each packet goes into the connection.
+void
+SendQueue::commit_tcp (TcpConnection &connection,
+    std::span<const std::uint8_t> packets, std::size_t segment,
+    std::atomic<std::uint64_t> &dropped)
+{
+  while (!packets.empty ()) {
+    std::size_t bytes = std::min (segment, packets.size ());
+    if (!connection.send (packets.first (bytes)))
+      dropped.fetch_add (1, std::memory_order_relaxed);
+    packets = packets.subspan (bytes);
+  }
 }
 
 void

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "plugin/transport/native/io/tcp-connection.h"
 #include "plugin/transport/native/io/udp-socket.h"
 
 #include <array>
@@ -57,6 +58,9 @@ private:
     std::atomic<std::uint64_t> *dropped = nullptr;
   };
 
+  void commit_tcp (TcpConnection &connection,
+      std::span<const std::uint8_t> packets, std::size_t segment,
+      std::atomic<std::uint64_t> &dropped);
   std::size_t prepare (std::size_t first);
   void refused (const Message &message, int error);
   void send_one_by_one (const Message &message);

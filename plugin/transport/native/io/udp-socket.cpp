@@ -82,12 +82,8 @@ UdpSocket::bind_one (int family, std::uint16_t port, bool first)
   // half of our viewers' packets without anybody noticing.
   if (!first && !set_flag (fd.get (), SOL_SOCKET, SO_REUSEPORT))
     return system_error (Code::internal, "cannot share the UDP port");
-  Address any;
-  any.port = port;
-  if (family == AF_INET)
-    any.ip.s6_addr[10] = any.ip.s6_addr[11] = 0xff;
   sockaddr_storage address;
-  socklen_t length = any.to (address, family);
+  socklen_t length = Address::any (port, family).to (address, family);
   if (bind (fd.get (), reinterpret_cast<sockaddr *> (&address), length) != 0)
     return system_error (Code::unavailable,
         "cannot listen on UDP port " + std::to_string (port));
