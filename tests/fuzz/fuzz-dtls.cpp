@@ -7,6 +7,8 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
+#include <sys/time.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <deque>
@@ -45,6 +47,8 @@ random_status ()
   return 1;
 }
 
+std::int64_t now; // microseconds
+
 struct World
 {
   World ()
@@ -74,6 +78,15 @@ drain (DtlsConnection &from, std::deque<Bytes> &to)
 
 } // namespace
 
+// The clock of OpenSSL's timer, in place of libc's.
+extern "C" __attribute__ ((visibility ("default"))) int
+gettimeofday (struct timeval *tv, void *) noexcept
+{
+  tv->tv_sec = 1'000'000'000 + now / 1'000'000;
+  tv->tv_usec = now % 1'000'000;
+  return 0;
+}
+
 extern "C" int
 LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
 {
@@ -97,10 +110,11 @@ LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
   auto peer = std::move (*DtlsConnection::create (world.peers,
       client ? Role::server : Role::client,
       std::vector{world.ours->fingerprint ()}));
-  std::int64_t now = 0;
+  now = 0;
   std::deque<Bytes> to_ours, to_peer;
   auto deliver = [&] (const Bytes &datagram) {
     const bool connected = ours->state () == State::connected;
+    const bool released = connected && !ours->deadline_us ();
     ours->receive (datagram, now);
     require (ERR_peek_error () == 0);
     // Keys are there when connected, and then only; nothing but an authentic
@@ -110,7 +124,13 @@ LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
     require (!connected || ours->state () == State::connected
         || ours->state () == State::closed);
     require (!ours->deadline_us ()
-        || *ours->deadline_us () <= now + DtlsConnection::kHandshakeLimitUs);
+        || *ours->deadline_us () <= now + DtlsConnection::kConfirmLimitUs);
+    // What comes after the release is answered by nobody.
+    if (released) {
+      std::span<const std::uint8_t> none;
+      require (
+          !ours->next_datagram (none) && ours->state () == State::connected);
+    }
     drain (*ours, to_peer);
   };
   auto exchange = [&] {
@@ -167,10 +187,10 @@ LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
         break;
       case 5: { // a record with a body of the input's
         const std::size_t n = std::min<std::size_t> (byte (), in.size ());
-        Bytes record (kDtlsRecordHeader + n);
-        write_dtls_header (record.data (),
-            static_cast<std::uint8_t> (20 + op / 8 % 4), op / 32 % 2, byte (),
-            n);
+        Bytes record = {static_cast<std::uint8_t> (20 + op / 8 % 4), 0xfe, 0xfd,
+            0, static_cast<std::uint8_t> (op / 32 % 2), 0, 0, 0, 0, 0, byte (),
+            static_cast<std::uint8_t> (n >> 8), static_cast<std::uint8_t> (n)};
+        record.resize (kDtlsRecordHeader + n);
         std::copy_n (in.begin (), std::min (n, in.size ()),
             record.begin () + kDtlsRecordHeader);
         in = in.subspan (std::min (n, in.size ()));
@@ -186,6 +206,10 @@ LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
       case 7: // time passes, or the peer goes
         if (op / 8 % 8 == 7)
           peer->close ();
+        if (op / 8 % 8 == 6)
+          ours->peer_confirmed ();
+        if (op / 8 % 8 == 5)
+          ours->clear_farewell_hint ();
         now += std::int64_t (op / 8) * 50'000;
         ours->on_deadline (now);
         peer->on_deadline (now);

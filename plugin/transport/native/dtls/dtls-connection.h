@@ -3,13 +3,11 @@
 
 #include "common/result.h"
 #include "plugin/negotiation/plan.h"
-#include "plugin/transport/native/dtls/dtls-handshake.h"
+#include "plugin/transport/native/dtls/dtls-engine.h"
 #include "plugin/transport/native/dtls/dtls-identity.h"
-#include "plugin/transport/native/dtls/dtls-outbox.h"
-#include "plugin/transport/native/dtls/dtls-record-keys.h"
 #include "plugin/transport/native/dtls/dtls-record.h"
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,15 +17,23 @@
 
 namespace restream::transport::native {
 
-// One viewer's DTLS 1.2 connection for DTLS-SRTP (RFC 5763, 5764). Pure: datagrams
-// and the time in, datagrams out. OpenSSL makes the handshake and is gone after it:
-// what a connection keeps are its keys.
+// One viewer's DTLS 1.2 connection for DTLS-SRTP (RFC 5763, 5764). Pure but for OpenSSL's
+// timer: datagrams and the time in, datagrams out. OpenSSL does all of DTLS.
 //
 //        start (client), ClientHello (server)     Finished
 //   idle ────────────────────────────► handshaking ───────► connected
 //     └──────────┬──────────────────────────┴──────────────────┘
 //                ▼
 //   closed (close (), the peer's close_notify) or failed (error () says why)
+//
+// OpenSSL's connection costs some 60 KB, and SRTP has no use for it once the keys are
+// there. So it is released: as the client at once, for the server's Finished was the
+// last flight; as the server when the peer has proved that it has ours (peer_confirmed ()), or
+// after kConfirmLimitUs. What is left are the keys and the close_notify, which OpenSSL
+// has written beforehand. The price: after the release the peer's close_notify cannot be
+// authenticated. Something that looks like it is a hint (farewell_hint ()) that the
+// peer may have left, for the owner to believe if no authentic sign of life follows: who
+// forges it gains nothing. All else that comes after the release is ignored.
 //
 // After start (), receive (), on_deadline () and close () send all that
 // next_datagram () gives, then look at state () and deadline_us ().
@@ -53,12 +59,15 @@ public:
     failed,
   };
 
-  // A flight is repeated after the first time, then after twice that, and so on up
-  // to the longest; kMaxRepeats times at most. The whole must be over in kHandshakeLimitUs.
-  static constexpr std::int64_t kFirstTimeoutUs = 50'000;
-  static constexpr std::int64_t kLongestTimeoutUs = 2'000'000;
+  // A flight is repeated after the first timeout, then after twice that, and so on up to
+  // the longest; kMaxRepeats times at most, which is OpenSSL's own bound. The whole must be
+  // over in kHandshakeLimitUs.
+  static constexpr std::int64_t kFirstTimeoutUs = DtlsEngine::kFirstTimeoutUs;
+  static constexpr std::int64_t kLongestTimeoutUs =
+      DtlsEngine::kLongestTimeoutUs;
   static constexpr std::int64_t kHandshakeLimitUs = 20'000'000;
   static constexpr unsigned kMaxRepeats = 12;
+  static constexpr std::int64_t kConfirmLimitUs = 30'000'000;
 
   // peer_fingerprints are the offer's; the peer's certificate must match one
   // (see choose_fingerprints ()). Errors: forbidden, none of them is of use.
@@ -84,7 +93,11 @@ public:
   // call of a function that is not const.
   bool next_datagram (std::span<const std::uint8_t> &datagram);
 
-  // Ends the connection with a close_notify, which is sent once.
+  // The peer has proved, with a packet that its keys protect, to be connected.
+  void peer_confirmed ();
+
+  // Ends the connection with a close_notify, which is sent once. In the handshake there
+  // is none: OpenSSL has no way to say it.
   void close ();
 
   Role role () const { return role_; }
@@ -95,6 +108,10 @@ public:
   // Set once connected, and until forgotten.
   const std::optional<DtlsSrtpKeys> &keys () const { return keys_; }
   void forget_keys ();
+
+  // Something that looks like an alert has come after the release.
+  bool farewell_hint () const { return farewell_hint_; }
+  void clear_farewell_hint () { farewell_hint_ = false; }
 
 private:
   DtlsConnection (std::shared_ptr<const DtlsIdentity> identity, Role role,
@@ -107,11 +124,10 @@ private:
   bool is_client () const { return role_ == Role::client; }
   bool begin (std::int64_t now_us);
   void step (std::span<const std::uint8_t> record, std::int64_t now_us);
-  void finish ();
-  bool ensure_record_keys ();
-  void receive_handshake (const DtlsRecord &record, std::int64_t now_us);
-  void receive_sealed (const DtlsRecord &record);
-  void send_alert (std::uint8_t level, std::uint8_t description);
+  void finish (std::int64_t now_us);
+  void receive_record (const DtlsRecord &record, std::int64_t now_us);
+  void schedule_repeat (std::int64_t now_us);
+  void release ();
   void fail (std::string why);
   void end (State state);
 
@@ -119,21 +135,19 @@ private:
   const Role role_;
   State state_ = State::idle;
 
-  // While it lasts.
+  // Until the release.
   std::vector<negotiation::Fingerprint> fingerprints_;
-  std::unique_ptr<DtlsHandshake> handshake_;
-  std::optional<std::int64_t> limit_us_; // of the whole handshake
+  std::unique_ptr<DtlsEngine> engine_;
+  std::optional<std::int64_t> limit_us_; // of the handshake, then of the engine
   std::int64_t repeat_us_ = 0; // when the flight is repeated
-  std::int64_t timeout_us_ = 0;
-  unsigned repeats_ = 0;
   unsigned early_sealed_ = 0; // records given to OpenSSL before their time
   std::size_t taken_bytes_ = 0;
 
-  DtlsOutbox outbox_;
-  std::optional<DtlsRecordKeys> record_keys_;
+  DtlsDatagrams outbox_;
+  std::size_t sent_ = 0; // of the outbox
+  DtlsDatagrams farewell_; // the close_notify, after the release
   std::optional<DtlsSrtpKeys> keys_;
-  DtlsReplayWindow replay_; // of the peer's sealed records
-  std::array<std::uint8_t, 24> finished_{}; // our message, for the server
+  bool farewell_hint_ = false;
   std::string error_;
 };
 

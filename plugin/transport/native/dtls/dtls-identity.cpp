@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/dtls/dtls-identity.h"
 
-#include "plugin/transport/native/dtls/dtls-handshake.h"
+#include "plugin/transport/native/dtls/dtls-engine.h"
 #include "plugin/transport/native/dtls/dtls-openssl.h"
 
 #include <openssl/rand.h>
@@ -12,12 +12,21 @@ namespace restream::transport::native {
 
 namespace {
 
-// AES-GCM only: every WebRTC stack has it (RFC 8827 6.5 makes the first of these
-// mandatory), and DtlsRecordKeys takes the records over. RSA is for the peer's certificate.
+// ECDHE with an AEAD, as browsers, Pion and GStreamer have it; the first is the one
+// that every WebRTC stack must have (RFC 8827 6.5). RSA is for the peer's certificate (ours is
+// ECDSA). The last two are for stacks from before that rule. They weaken nothing: the
+// SRTP keys come from the key exchange and the PRF, which are as good with them, and their records
+// carry no more than the Finished and alerts; nor can others talk two
+// peers down to them, as the Finished would not fit.
 constexpr char kCipherSuites[] = "ECDHE-ECDSA-AES128-GCM-SHA256:"
                                  "ECDHE-RSA-AES128-GCM-SHA256:"
                                  "ECDHE-ECDSA-AES256-GCM-SHA384:"
-                                 "ECDHE-RSA-AES256-GCM-SHA384";
+                                 "ECDHE-RSA-AES256-GCM-SHA384:"
+                                 "ECDHE-ECDSA-CHACHA20-POLY1305:"
+                                 "ECDHE-RSA-CHACHA20-POLY1305:"
+                                 "ECDHE-ECDSA-AES128-SHA:"
+                                 "ECDHE-ECDSA-AES256-SHA";
+// By what they cost, cheapest first.
 constexpr char kGroups[] = "X25519:P-256:P-384";
 // By what they cost here for a packet, cheapest first.
 constexpr char kSrtpProfiles[] = "SRTP_AEAD_AES_128_GCM:"
@@ -59,8 +68,6 @@ DtlsIdentity::~DtlsIdentity ()
 {
   SSL_CTX_free (context_);
   BIO_meth_free (datagrams_);
-  EVP_CIPHER_free (aes_128_gcm_);
-  EVP_CIPHER_free (aes_256_gcm_);
 }
 
 Result<std::shared_ptr<const DtlsIdentity>>
@@ -69,12 +76,9 @@ DtlsIdentity::create ()
   OpenSslErrors errors;
   std::shared_ptr<DtlsIdentity> identity (new DtlsIdentity);
   identity->created_us_ = g_get_monotonic_time ();
-  identity->datagrams_ = DtlsHandshake::make_bio_method ();
-  identity->aes_128_gcm_ = EVP_CIPHER_fetch (nullptr, "AES-128-GCM", nullptr);
-  identity->aes_256_gcm_ = EVP_CIPHER_fetch (nullptr, "AES-256-GCM", nullptr);
+  identity->datagrams_ = DtlsEngine::make_bio_method ();
   identity->context_ = SSL_CTX_new (DTLS_method ());
-  if (!identity->datagrams_ || !identity->aes_128_gcm_
-      || !identity->aes_256_gcm_ || !identity->context_)
+  if (!identity->datagrams_ || !identity->context_)
     return errors.error ("DTLS");
   if (auto made = identity->make_context (); !made)
     return made.error ();
@@ -126,17 +130,15 @@ DtlsIdentity::make_context ()
       SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION
           | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_QUERY_MTU);
   SSL_CTX_set_session_cache_mode (context_, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_mode (context_, SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_quiet_shutdown (context_, 1);
+  // The certificate is its own chain: nothing to be looked for in each handshake.
+  SSL_CTX_set_mode (context_, SSL_MODE_NO_AUTO_CHAIN);
   SSL_CTX_set_max_cert_list (context_, kMaxCertificateBytes);
   // Also bounds the write buffer.
   SSL_CTX_set_max_send_fragment (context_, 1200);
   SSL_CTX_set_verify (context_,
       SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  SSL_CTX_set_cert_verify_callback (context_, DtlsHandshake::on_verify,
-      nullptr);
-  SSL_CTX_set_client_hello_cb (context_, DtlsHandshake::on_client_hello,
-      nullptr);
+  SSL_CTX_set_cert_verify_callback (context_, DtlsEngine::on_verify, nullptr);
+  SSL_CTX_set_client_hello_cb (context_, DtlsEngine::on_client_hello, nullptr);
   return {};
 }
 

@@ -7,7 +7,6 @@
 #include <openssl/bio.h>
 #include <openssl/types.h>
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -35,10 +34,6 @@ public:
   // For the connections.
   SSL_CTX *context () const { return context_; }
   const BIO_METHOD *datagrams () const { return datagrams_; }
-  const EVP_CIPHER *aes_gcm (std::size_t key_size) const
-  {
-    return key_size == 16 ? aes_128_gcm_ : aes_256_gcm_;
-  }
 
 private:
   DtlsIdentity () = default;
@@ -48,8 +43,6 @@ private:
 
   SSL_CTX *context_ = nullptr;
   BIO_METHOD *datagrams_ = nullptr;
-  EVP_CIPHER *aes_128_gcm_ = nullptr;
-  EVP_CIPHER *aes_256_gcm_ = nullptr;
   negotiation::Fingerprint fingerprint_;
   std::int64_t created_us_ = 0;
 };

@@ -6,10 +6,8 @@
 
 #include "common/result.h"
 
-#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -17,12 +15,7 @@
 #include <string_view>
 
 namespace restream {
-RESTREAM_FREE (BIGNUM, BN_free);
-RESTREAM_FREE (EVP_CIPHER_CTX, EVP_CIPHER_CTX_free);
-RESTREAM_FREE (EVP_KDF_CTX, EVP_KDF_CTX_free);
 RESTREAM_FREE (EVP_PKEY, EVP_PKEY_free);
-RESTREAM_FREE (SSL, SSL_free);
-RESTREAM_FREE (SSL_SESSION, SSL_SESSION_free);
 RESTREAM_FREE (X509, X509_free);
 } // namespace restream
 

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,7 +18,6 @@
 namespace restream::transport::native {
 
 class DtlsIdentity;
-class DtlsOutbox;
 
 // What a handshake gives to SRTP (RFC 5764 4.2). Copies are wiped when they go.
 struct DtlsSrtpKeys
@@ -27,35 +27,48 @@ struct DtlsSrtpKeys
   SrtpKeys remote;
 };
 
-// OpenSSL's connection for as long as the handshake takes: records in, the outbox
-// filled. It has no timer: the owner repeats flights. Stays where it was made.
+using DtlsDatagrams = std::vector<std::vector<std::uint8_t>>;
+
+// An OpenSSL connection: records in, datagrams out, and its timer. OpenSSL does all
+// that is DTLS; this is the BIO that keeps the borders of datagrams, the check of the
+// fingerprint and the export of the keys. Stays where it was made.
 //
 // Thread: its connection's.
-class DtlsHandshake
+class DtlsEngine
 {
 public:
   enum class Progress
   {
     waiting = 1, // for more of the peer's
-    done,
+    done, // the handshake, just now
     closed, // by the peer
-    failed, // error () says why
+    failed, // error () says why; the alert is written
   };
 
-  static Result<std::unique_ptr<DtlsHandshake>> create (
-      const DtlsIdentity &identity, bool we_are_client,
-      std::vector<negotiation::Fingerprint> fingerprints, DtlsOutbox &outbox);
+  // The first timeout of a flight, and the longest that doubling leads to.
+  static constexpr unsigned kFirstTimeoutUs = 50'000;
+  static constexpr unsigned kLongestTimeoutUs = 2'000'000;
 
-  DtlsHandshake (const DtlsHandshake &) = delete;
-  DtlsHandshake &operator= (const DtlsHandshake &) = delete;
-  ~DtlsHandshake ();
+  // What OpenSSL writes is appended to out, which must outlive this.
+  static Result<std::unique_ptr<DtlsEngine>> create (
+      const DtlsIdentity &identity, bool we_are_client,
+      std::vector<negotiation::Fingerprint> fingerprints, DtlsDatagrams &out);
+
+  DtlsEngine (const DtlsEngine &) = delete;
+  DtlsEngine &operator= (const DtlsEngine &) = delete;
+  ~DtlsEngine ();
 
   // Takes one record, or none: then the client's first flight is made.
-  Progress step (std::span<const std::uint8_t> record);
+  Progress receive (std::span<const std::uint8_t> record);
+  // How long the peer has to answer, if it has to.
+  std::optional<std::int64_t> timeout_us () const;
+  // After that: repeats the flight. False: often enough.
+  bool repeat ();
+  // Writes a close_notify. OpenSSL has none in the handshake.
+  void shutdown ();
 
   // Is the peer's next record expected to be a sealed one?
   bool expects_sealed () const;
-  const SSL *ssl () const { return ssl_; }
   // After done. Errors: forbidden, no profile in common.
   Result<DtlsSrtpKeys> keys () const;
   const std::string &error () const { return error_; }
@@ -66,8 +79,8 @@ public:
   static int on_client_hello (SSL *ssl, int *alert, void *);
 
 private:
-  DtlsHandshake (std::vector<negotiation::Fingerprint> fingerprints,
-      DtlsOutbox &outbox);
+  DtlsEngine (std::vector<negotiation::Fingerprint> fingerprints,
+      DtlsDatagrams &out);
 
   static int on_read (BIO *bio, char *data, int size);
   static int on_write (BIO *bio, const char *data, int size);
@@ -76,8 +89,9 @@ private:
   SSL *ssl_ = nullptr;
   bool we_are_client_ = false;
   bool verified_ = false; // the peer's certificate
+  bool done_ = false;
   std::vector<negotiation::Fingerprint> fingerprints_;
-  DtlsOutbox &outbox_;
+  DtlsDatagrams &out_;
   std::span<const std::uint8_t> input_; // what OpenSSL has not read yet
   std::string error_;
 };
