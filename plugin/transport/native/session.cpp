@@ -17,6 +17,9 @@ constexpr std::int64_t kQuietUs = 10'000'000;
 // After so much silence on the path in use, another one that is alive is taken without
 // a nomination: the viewer's NAT has given it another port.
 constexpr std::int64_t kPathQuietUs = 3'000'000;
+// A farewell that cannot be verified is believed after so much silence. Viewers that
+// are still there check and report more often.
+constexpr std::int64_t kFarewellUs = 10'000'000;
 constexpr std::int64_t kReportIntervalUs = 1'000'000;
 constexpr std::size_t kMaxPaths =
     8; // a viewer's checks come from each of its candidates
@@ -178,6 +181,8 @@ Session::handle_dtls (std::span<std::uint8_t> bytes)
   if (!dtls_)
     return;
   dtls_->receive (bytes, thread_->now_us ());
+  if (dtls_->farewell_hint () && !farewell_us_)
+    farewell_us_ = thread_->now_us ();
   run_dtls ();
 }
 
@@ -242,6 +247,7 @@ Session::handle_rtcp (std::span<std::uint8_t> bytes)
     return reject ();
   // Who holds the keys and says so still wants the stream: as good as a check.
   hear ();
+  dtls_->peer_confirmed ();
   sender_->handle_rtcp (plain.packet, *feed_, thread_->queue (), *path_,
       thread_->now_us ());
 }
@@ -250,6 +256,10 @@ void
 Session::hear ()
 {
   consent_us_ = thread_->now_us ();
+  if (farewell_us_) {
+    farewell_us_ = 0;
+    dtls_->clear_farewell_hint ();
+  }
   if (state_ == ViewerState::disconnected)
     set_state (ViewerState::connected);
 }
@@ -286,6 +296,8 @@ Session::deadline_us () const
   deadline = std::min (deadline, next_report_us_);
   if (state_ == ViewerState::connected)
     deadline = std::min (deadline, consent_us_ + kQuietUs);
+  if (farewell_us_)
+    deadline = std::min (deadline, farewell_us_ + kFarewellUs);
   if (settings_.silence_timeout_us)
     deadline = std::min (deadline, consent_us_ + settings_.silence_timeout_us);
   return deadline;
@@ -314,6 +326,8 @@ Session::handle_deadline ()
                   "network does not reach the addresses of the answer"});
     return;
   }
+  if (farewell_us_ && now >= farewell_us_ + kFarewellUs)
+    return end ({Code::not_found, "the viewer left"});
   if (settings_.silence_timeout_us
       && now >= consent_us_ + settings_.silence_timeout_us)
     return end ({Code::timeout, "nothing was heard of the viewer any more"});

@@ -140,6 +140,7 @@ private:
   std::int64_t born_us_ = 0;
   std::int64_t consent_us_ = 0; // of the last sign of life; 0 = none yet
   std::int64_t path_heard_us_ = 0; // the same of the path in use
+  std::int64_t farewell_us_ = 0; // of a hint, since the last sign; 0 = none
 
   std::unique_ptr<DtlsConnection> dtls_;
   std::unique_ptr<MediaSender> sender_;
