@@ -251,7 +251,7 @@ void
 random_loss ()
 {
   std::mt19937 random (1);
-  for (unsigned i = 0; i < 160; i++) {
+  for (unsigned i = 0; i < 120; i++) {
     Pair pair (i % kKinds);
     run (*pair.ours, *pair.other,
         [&] (unsigned, bool, const Datagram &datagram) {
@@ -294,7 +294,7 @@ reordered_and_doubled ()
 void
 truncated ()
 {
-  for (unsigned kind = 0; kind < kKinds; kind++) {
+  for (unsigned kind : {2u, 3u}) {
     for (unsigned which = 0; which < 6; which++) {
       for (std::size_t length = 0; length < kDtlsMtu;) {
         std::size_t whole = 0;
@@ -325,7 +325,7 @@ void
 flipped_bits ()
 {
   std::mt19937 random (2);
-  for (unsigned i = 0; i < 300; i++) {
+  for (unsigned i = 0; i < 240; i++) {
     Pair pair (i % kKinds);
     const unsigned which = random () % 5;
     run (
