@@ -21,7 +21,7 @@ struct Options
   gint viewers = 1;
   gdouble seconds = 10;
   gdouble rate = 20;
-  gboolean audio_only = FALSE, video_only = FALSE;
+  gboolean audio_only = FALSE, video_only = FALSE, tcp = FALSE;
   gboolean exit_when_closed = FALSE, vanish = FALSE, json = FALSE;
 };
 
@@ -271,7 +271,8 @@ Program::join_one ()
       .name = "viewer-" + std::to_string (index),
       .video = !options_.audio_only,
       .audio = !options_.video_only,
-      .vanish = static_cast<bool> (options_.vanish)};
+      .vanish = static_cast<bool> (options_.vanish),
+      .tcp_only = static_cast<bool> (options_.tcp)};
   results_.emplace_back ();
   viewers_.push_back (std::make_shared<WhepViewer> (nullptr, client_,
       std::move (options), [this, index] (WhepViewer &v, Event event) {
@@ -342,6 +343,7 @@ main (int argc, char **argv)
           nullptr},
       {"video-only", 0, 0, G_OPTION_ARG_NONE, &o.video_only, "offer no audio",
           nullptr},
+      {"tcp", 0, 0, G_OPTION_ARG_NONE, &o.tcp, "media by TCP only", nullptr},
       {"exit-when-closed", 0, 0, G_OPTION_ARG_NONE, &o.exit_when_closed,
           "leave when the server closes", nullptr},
       {"vanish", 0, 0, G_OPTION_ARG_NONE, &o.vanish, "leave without a DELETE",

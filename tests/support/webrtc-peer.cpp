@@ -28,6 +28,22 @@ const char *const kAudioCaps =
     "application/x-rtp, media=(string)audio, encoding-name=(string)OPUS, "
     "clock-rate=(int)48000, encoding-params=(string)2";
 
+// An answer whose candidates are TCP only.
+std::string
+without_udp (const std::string &sdp)
+{
+  std::string kept;
+  for (std::size_t at = 0; at < sdp.size ();) {
+    std::size_t end = std::min (sdp.find ('\n', at), sdp.size () - 1) + 1;
+    std::string line = sdp.substr (at, end - at);
+    if (line.rfind ("a=candidate:", 0) != 0
+        || line.find (" udp ") == std::string::npos)
+      kept += line;
+    at = end;
+  }
+  return kept;
+}
+
 Result<Owned<GstSDPMessage>>
 parse_sdp (const std::string &text)
 {
@@ -147,7 +163,8 @@ WebrtcPeer::start ()
   Ref<GObject> ice, agent;
   g_object_get (webrtc_.get (), "ice-agent", ice.out (), nullptr);
   g_object_get (ice.get (), "agent", agent.out (), nullptr);
-  g_object_set (agent.get (), "upnp", FALSE, "ice-tcp", FALSE, nullptr);
+  g_object_set (agent.get (), "upnp", FALSE, "ice-tcp",
+      static_cast<gboolean> (options_.tcp_only), nullptr);
   gboolean added = FALSE;
   g_signal_emit_by_name (ice.get (), "add-local-ip-address", "127.0.0.1",
       &added);
@@ -296,7 +313,7 @@ void
 WebrtcPeer::set_answer (const std::string &text,
     std::function<void (Result<void>)> callback)
 {
-  auto sdp = parse_sdp (text);
+  auto sdp = parse_sdp (options_.tcp_only ? without_udp (text) : text);
   if (!sdp)
     return callback (sdp.error ().wrap ("answer"));
   {

@@ -26,6 +26,8 @@ struct PeerOptions
   // Of its offer.
   int video_payload_type = 96;
   int audio_payload_type = 97;
+  // Takes the answer's TCP candidates alone, as in a network without UDP.
+  bool tcp_only = false;
 };
 
 // What a peer tells its owner. All times are g_get_monotonic_time().

@@ -41,7 +41,10 @@ WhepViewer::join ()
     };
   };
   auto peer = WebrtcPeer::create (context_.get (),
-      {.name = options_.name, .video = options_.video, .audio = options_.audio},
+      {.name = options_.name,
+          .video = options_.video,
+          .audio = options_.audio,
+          .tcp_only = options_.tcp_only},
       {.connected = stamp (&ViewerResult::connected_us, Event::connected),
           .media = stamp (&ViewerResult::media_us, Event::media),
           .closed = stamp (&ViewerResult::closed_us, Event::closed),

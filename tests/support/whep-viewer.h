@@ -13,6 +13,7 @@ struct ViewerOptions
   bool video = true;
   bool audio = true;
   bool vanish = false; // leave without a DELETE
+  bool tcp_only = false; // ICE-TCP
 };
 
 // Times are g_get_monotonic_time(), 0: did not happen.
