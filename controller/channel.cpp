@@ -168,7 +168,8 @@ Channel::build (const ChannelOptions &options)
   g_object_set (sink_.get (), "max-viewers", options.max_viewers,
       "announced-addresses", join (options.announced_addresses).c_str (),
       "interfaces", join (options.interfaces).c_str (), "min-port",
-      options.min_port, "max-port", options.max_port, nullptr);
+      options.min_port, "max-port", options.max_port, "udp-port",
+      options.udp_port, "io-threads", options.io_threads, nullptr);
 
   for (auto [wanted, pad] : {std::pair (options.video_pt.has_value (), "video"),
            std::pair (options.audio_pt.has_value (), "audio")})

@@ -23,7 +23,8 @@ struct ChannelOptions
   std::string transport; // "" = the sink's default
   unsigned max_viewers = 0; // 0 = no limit
   std::vector<std::string> announced_addresses, interfaces;
-  unsigned min_port = 0, max_port = 0;
+  unsigned udp_port = 0, io_threads = 0; // of the native transport
+  unsigned min_port = 0, max_port = 0; // of webrtcbin
 };
 
 struct ChannelViewer

@@ -53,7 +53,9 @@ check_not_empty (const std::string &text)
 std::string
 check_transport (const std::string &text)
 {
-  return text.empty () || text == "webrtcbin" ? "" : "webrtcbin expected";
+  return text.empty () || text == "webrtcbin" || text == "native"
+      ? ""
+      : "native or webrtcbin expected";
 }
 
 std::string
@@ -95,8 +97,15 @@ const Setting kSettings[] = {
     {"webrtc.enable", "CORE_WEBRTC_ENABLE", &Config::webrtc_enable,
         "WebRTC for the processes that ask for it."},
     {"webrtc.transport", "CORE_WEBRTC_TRANSPORT", &Config::webrtc_transport,
-        "`webrtcbin`; empty = the default of `rtprestreamsink`.", 0,
-        check_transport},
+        "What carries streams to viewers: `native` or `webrtcbin`; empty = the "
+        "default of `rtprestreamsink`. A process may have its own.",
+        0, check_transport},
+    {"webrtc.udp_port", "CORE_WEBRTC_UDP_PORT", &Config::webrtc_udp_port,
+        "UDP and TCP port of the native transport, for all viewers of all "
+        "processes; 0 = any, another one for each process.",
+        65535},
+    {"webrtc.io_threads", "CORE_WEBRTC_IO_THREADS", &Config::webrtc_io_threads,
+        "Threads of the native transport; 0 = as many as cores.", 64},
     {"webrtc.announced_addresses", "CORE_WEBRTC_ANNOUNCED_ADDRESSES",
         &Config::webrtc_announced_addresses,
         "IP addresses to announce to viewers besides the machine's own (behind "
@@ -106,9 +115,9 @@ const Setting kSettings[] = {
         "Network interfaces that viewers may reach; empty = all.", 0,
         check_not_empty},
     {"webrtc.min_port", "CORE_WEBRTC_MIN_PORT", &Config::webrtc_min_port,
-        "Lowest UDP port for viewers; 0 = any.", 65535},
+        "Lowest UDP port for viewers on `webrtcbin`; 0 = any.", 65535},
     {"webrtc.max_port", "CORE_WEBRTC_MAX_PORT", &Config::webrtc_max_port,
-        "Highest UDP port for viewers; 0 = any.", 65535},
+        "Highest UDP port for viewers on `webrtcbin`; 0 = any.", 65535},
     {"webrtc.max_viewers", "CORE_WEBRTC_MAX_VIEWERS",
         &Config::webrtc_max_viewers,
         "Viewers of all processes together; 0 = no limit.", 1000000},

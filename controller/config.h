@@ -30,6 +30,8 @@ struct Config
 
   bool webrtc_enable = true;
   std::string webrtc_transport; // "" = the sink's own default
+  std::uint64_t webrtc_udp_port = 8189;
+  std::uint64_t webrtc_io_threads = 0;
   std::vector<std::string> webrtc_announced_addresses;
   std::vector<std::string> webrtc_interfaces;
   std::uint64_t webrtc_min_port = 0;

@@ -45,7 +45,10 @@ WebrtcSubsystem::channel_options (const WebrtcOptions &options) const
     channel.video_pt = options.video_pt ? options.video_pt : kDefaultVideoPt;
   if (options.has_audio ())
     channel.audio_pt = options.audio_pt ? options.audio_pt : kDefaultAudioPt;
-  channel.transport = config_.webrtc_transport;
+  channel.transport = options.transport.empty () ? config_.webrtc_transport
+                                                 : options.transport;
+  channel.udp_port = unsigned (config_.webrtc_udp_port);
+  channel.io_threads = unsigned (config_.webrtc_io_threads);
   channel.max_viewers = unsigned (config_.webrtc_max_viewers_per_process);
   channel.announced_addresses = config_.webrtc_announced_addresses;
   channel.interfaces = config_.webrtc_interfaces;

@@ -114,6 +114,10 @@ merge_webrtc (JsonObject *object, WebrtcOptions &webrtc)
   TRY (reader.get ("video_map", webrtc.video_map));
   TRY (reader.get ("audio_map", webrtc.audio_map));
   TRY (reader.get ("force_transcode", webrtc.force_transcode));
+  TRY (reader.get ("transport", webrtc.transport));
+  if (!webrtc.transport.empty () && webrtc.transport != "native"
+      && webrtc.transport != "webrtcbin")
+    return bad ("webrtc.transport: native or webrtcbin expected");
   return {};
 }
 
@@ -265,6 +269,7 @@ ProcessConfig::write (JsonWriter &json) const
       .member ("video_map", webrtc.video_map)
       .member ("audio_map", webrtc.audio_map)
       .member ("force_transcode", webrtc.force_transcode)
+      .member ("transport", webrtc.transport)
       .end_object ();
   json.end_object ();
 }

@@ -51,6 +51,7 @@ struct WebrtcOptions
   std::string video_map; // FFmpeg's -map; "" = 0:v:0; "none" = no video
   std::string audio_map; // the same; "" = 0:a:0
   bool force_transcode = false;
+  std::string transport; // "native", "webrtcbin"; "" = the daemon's
   bool operator== (const WebrtcOptions &) const = default;
 
   bool has_video () const { return video_map != kNoLeg; }

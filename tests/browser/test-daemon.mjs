@@ -31,7 +31,8 @@ const folder = mkdtempSync(path.join(tmpdir(), 'rtprestreamd-'));
 const browser = await launch();
 try {
   const daemon = children.start(path.join(process.env.RTPRESTREAM_BUILD_ROOT, 'controller', 'rtprestreamd'), [], {
-    CORE_ADDRESS: '127.0.0.1:0', HOME: folder, XDG_CONFIG_HOME: folder,
+    CORE_ADDRESS: '127.0.0.1:0', CORE_WEBRTC_UDP_PORT: '0',
+    CORE_WEBRTC_TRANSPORT: process.env.RTPRESTREAM_TEST_TRANSPORT ?? '', HOME: folder, XDG_CONFIG_HOME: folder,
   });
   const [, base] = await daemon.says(/listening on (http:\/\/\S+?)\/?\s/);
   const api = async (method, below, body) => {
