@@ -140,4 +140,52 @@ std::shared_ptr<const DtlsIdentity> identity_b ();
 
 bool same_keys (const End &a, const End &b);
 
+// One of ours against one of whichever kind: 0 and 1 against ours as client and
+// server, 2 and 3 against OpenSSL.
+inline constexpr unsigned kKinds = 4;
+
+struct Pair
+{
+  explicit Pair (unsigned kind, PeerOptions options = {})
+  {
+    using Role = DtlsConnection::Role;
+    const Role role = kind % 2 ? Role::server : Role::client;
+    if (kind < 2) {
+      ours = std::make_unique<Ours> (identity_a (), role,
+          Fingerprints{identity_b ()->fingerprint ()});
+      other = std::make_unique<Ours> (identity_b (),
+          kind % 2 ? Role::client : Role::server,
+          Fingerprints{identity_a ()->fingerprint ()});
+    } else {
+      options.client = kind % 2;
+      auto made = std::make_unique<Peer> (options);
+      ours = std::make_unique<Ours> (identity_a (), role,
+          options.fingerprints.empty () ? made->fingerprints ()
+                                        : options.fingerprints);
+      peer = made.get ();
+      other = std::move (made);
+    }
+  }
+  bool good () const
+  {
+    return ours->connected () && other->connected ()
+        && same_keys (*ours, *other);
+  }
+  DtlsConnection &dtls () { return *ours->dtls; }
+
+  std::unique_ptr<Ours> ours;
+  std::unique_ptr<End> other;
+  Peer *peer = nullptr; // other, if it is OpenSSL's
+};
+
+// Knows the other end that ours has closed? If it has released OpenSSL's connection it
+// cannot be sure.
+inline bool
+told (const Pair &pair)
+{
+  return pair.other->ended ()
+      || (!pair.peer
+          && static_cast<const Ours &> (*pair.other).dtls->farewell_hint ());
+}
+
 } // namespace dtls_test
