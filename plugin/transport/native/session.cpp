@@ -64,7 +64,7 @@ Session::detach ()
     thread_->unbind (path, *this);
   for (const auto &[path, receiver] : lent_)
     receiver->post (
-        [path] (IoThread &thread) { thread.forget_foreign (path.remote); });
+        [path = path] (IoThread &thread) { thread.forget_foreign (path.remote); });
   thread_->remove_ufrag (local_.ufrag);
   if (old_local_)
     thread_->remove_ufrag (old_local_->ufrag);
