@@ -18,6 +18,9 @@ PacketRing::append (std::shared_ptr<const Burst> burst)
   if (empty ())
     newest_ = burst->packets ().front ().sequence;
   for (const Burst::Packet &packet : burst->packets ()) {
+    // Its place is a newer one's.
+    if (packet.sequence + slots_.size () <= newest_)
+      continue;
     newest_ = std::max (newest_, packet.sequence);
     slot (packet.sequence) = {burst.get (), &packet};
   }

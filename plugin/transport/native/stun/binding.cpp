@@ -86,7 +86,8 @@ CheckResult
 CheckResponder::answer (std::span<const std::uint8_t> datagram,
     std::string_view password, const Address &from)
 {
-  if (datagram.size () > kMaxCheckBytes)
+  // libnice takes everybody who has no password to show.
+  if (datagram.size () > kMaxCheckBytes || password.empty ())
     return {};
   StunMessage request{};
   StunValidationStatus status = stun_agent_validate (&agent_, &request,
