@@ -233,7 +233,10 @@ GST_START_TEST (test_forged_and_replayed_dtls)
     scene.goes_on ();
     fail_unless_equals_uint64 (raw.received (stranger), 0);
 
-    // The viewer's own goodbye, but from elsewhere: not yet.
+    if (!server)
+      continue;
+    // The viewer's own goodbye, but from elsewhere: not yet. From here it is believed
+    // once nothing more is heard.
     const Bytes goodbye = raw.make_close_notify ();
     for (int i = 0; i < 20; i++)
       raw.send (stranger, goodbye);
