@@ -3,6 +3,7 @@
 #pragma once
 
 #include "plugin/transport/native/burst.h"
+#include "plugin/transport/native/ntp-clock.h"
 #include "tests/src/packets.h"
 
 #include <gst/gst.h>
@@ -30,6 +31,7 @@ public:
   explicit BurstMaker (Media media, std::uint32_t ssrc = 0x11111111)
       : media_ (media), ssrc_ (ssrc)
   {
+    clock_.add_packet (ntp_now (), 1000);
   }
 
   Bytes packet (std::uint16_t sequence, std::size_t payload = 100) const

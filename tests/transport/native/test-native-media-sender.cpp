@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What one viewer is sent, from the ring through a real socket to an SRTP receiver.
+#include "common/bytes.h"
+#include "plugin/transport/native/media-sender.h"
+#include "plugin/transport/native/rtcp/rtcp-reader.h"
+#include "tests/transport/native/bursts.h"
+#include "tests/transport/native/srtp-samples.h"
+
+#include <arpa/inet.h>
+
+#include <set>
+
+using namespace restream;
+using namespace restream::transport;
+using namespace restream::transport::native;
+
+namespace {
+
+constexpr std::uint32_t kVideoSsrc = 0x11111111, kAudioSsrc = 0x22222222,
+                        kRtxSsrc = 0x33333333;
+constexpr std::uint8_t kVideoType = 100, kRtxType = 101, kAudioType = 110;
+
+struct Options
+{
+  bool nack = true;
+  bool rtx = true;
+  std::uint8_t transport_sequence_id = 0;
+  bool audio = true;
+};
+
+// What came out at the other end.
+struct Received
+{
+  std::uint8_t payload_type;
+  bool marker;
+  std::uint16_t sequence;
+  std::uint32_t ssrc;
+  std::optional<std::uint16_t> transport_sequence;
+  native::Bytes payload;
+};
+
+// Our side of a viewer, and the viewer's.
+class Bench
+{
+public:
+  explicit Bench (Options options = {})
+      : keys_ (random_keys (SrtpProfile::aead_aes_128_gcm)),
+        receiver_ (receiver_of (keys_)), settings_ (settings (options)),
+        sender (settings_, sender_of (keys_), {&counters[0], &counters[1]},
+            link)
+  {
+    fd_ = Descriptor (::socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage name;
+    const Address loopback = *Address::parse ("127.0.0.1", 0);
+    socklen_t length = loopback.to (name, AF_INET);
+    int status =
+        bind (fd_.get (), reinterpret_cast<sockaddr *> (&name), length);
+    g_assert_cmpint (status, ==, 0);
+    length = sizeof name;
+    getsockname (fd_.get (), reinterpret_cast<sockaddr *> (&name), &length);
+    path = {.remote = *Address::from (name), .local = loopback.ip};
+    int bytes = 4 << 20;
+    setsockopt (fd_.get (), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  }
+
+  void push (std::shared_ptr<const Burst> burst)
+  {
+    Media media = burst->media ();
+    feed.clocks[index_of (media)] = burst->clock ();
+    feed.ring (media).append (std::move (burst));
+  }
+  // Turns until the viewer is owed nothing.
+  void serve (Media media = Media::video)
+  {
+    while (sender.serve (media, feed, queue, path, now_us))
+      turns++;
+  }
+  void rtcp (const native::Bytes &compound)
+  {
+    sender.handle_rtcp (compound, feed, queue, path, now_us);
+  }
+  static native::Bytes nack (std::uint32_t ssrc, std::uint16_t sequence,
+      std::uint16_t following = 0)
+  {
+    native::Bytes packet{0x81, 205, 0, 3, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0};
+    put_be32 (packet, 8, ssrc);
+    put_be16 (packet, 12, sequence);
+    put_be16 (packet, 14, following);
+    return packet;
+  }
+
+  // All that is there, as datagrams.
+  std::vector<native::Bytes> take_raw ()
+  {
+    queue.flush ();
+    std::vector<native::Bytes> all;
+    std::uint8_t bytes[2048];
+    for (ssize_t n;
+         (n = recv (fd_.get (), bytes, sizeof bytes, MSG_DONTWAIT)) >= 0;)
+      all.emplace_back (bytes, bytes + n);
+    return all;
+  }
+  std::vector<Received> take ()
+  {
+    std::vector<Received> all;
+    for (native::Bytes &packet : take_raw ())
+      all.push_back (open (packet));
+    return all;
+  }
+  Received open (native::Bytes &packet)
+  {
+    SrtpReceiver::Plain plain = receiver_.unprotect_rtp (packet);
+    g_assert_cmpstr (name_of (plain.verdict), ==, name_of (SrtpVerdict::ok));
+    std::span<const std::uint8_t> p = plain.packet;
+    Received r{.payload_type = static_cast<std::uint8_t> (p[1] & 0x7f),
+        .marker = (p[1] & 0x80) != 0,
+        .sequence = be16 (p, 2),
+        .ssrc = be32 (p, 8),
+        .transport_sequence = {},
+        .payload = {}};
+    std::size_t at = 12;
+    if (p[0] & 0x10) {
+      g_assert_cmphex (be16 (p, 12), ==, 0xbede);
+      g_assert_cmpuint (be16 (p, 14), ==, 1);
+      g_assert_cmphex (p[16], ==,
+          settings_.media[0].transport_sequence_id << 4 | 1);
+      r.transport_sequence = be16 (p, 17);
+      at = 20;
+    }
+    r.payload.assign (p.begin () + static_cast<std::ptrdiff_t> (at), p.end ());
+    return r;
+  }
+  // The kinds of packets in a report of ours, decrypted.
+  native::Bytes report (bool bye)
+  {
+    std::span<const std::uint8_t> sealed = sender.make_report (feed, bye);
+    native::Bytes bytes (sealed.begin (), sealed.end ());
+    if (bytes.empty ())
+      return bytes;
+    SrtpReceiver::Plain plain = receiver_.unprotect_rtcp (bytes);
+    g_assert_true (plain.verdict == SrtpVerdict::ok);
+    return {plain.packet.begin (), plain.packet.end ()};
+  }
+
+  std::array<MediaCounters, kMediaCount> counters;
+  LinkCounters link;
+  StreamFeed feed{std::make_shared<StreamPresence> (1, 1)};
+  std::int64_t now_us = 1'000'000;
+  Path path;
+  unsigned turns = 0;
+  BurstMaker video{Media::video, kVideoSsrc}, audio{Media::audio, kAudioSsrc};
+
+private:
+  static SenderSettings settings (const Options &options)
+  {
+    SenderSettings settings{.media = {}, .cname = "the-stream"};
+    settings.media[index_of (Media::video)] = {.active = true,
+        .payload_type = kVideoType,
+        .ssrc = kVideoSsrc,
+        .clock_rate = 90000,
+        .nack = options.nack,
+        .rtx_payload_type = {},
+        .rtx_ssrc = kRtxSsrc,
+        .transport_sequence_id = options.transport_sequence_id};
+    if (options.rtx)
+      settings.media[index_of (Media::video)].rtx_payload_type = kRtxType;
+    settings.media[index_of (Media::audio)] = {.active = options.audio,
+        .payload_type = kAudioType,
+        .ssrc = kAudioSsrc,
+        .clock_rate = 48000,
+        .nack = false,
+        .rtx_payload_type = {},
+        .rtx_ssrc = 0,
+        .transport_sequence_id = options.transport_sequence_id};
+    return settings;
+  }
+  static UdpSocket open_socket ()
+  {
+    auto sockets = UdpSocket::open (0, 1);
+    g_assert_true (sockets.has_value ());
+    return std::move (sockets->front ());
+  }
+
+  Descriptor fd_;
+  UdpSocket socket_ = open_socket ();
+  SrtpKeys keys_;
+  SrtpReceiver receiver_;
+  SenderSettings settings_;
+
+public:
+  SendQueue queue{socket_};
+  MediaSender sender;
+};
+
+std::vector<std::uint16_t>
+run_of (std::uint16_t first, unsigned count)
+{
+  std::vector<std::uint16_t> all (count);
+  for (std::uint16_t &sequence : all)
+    sequence = first++;
+  return all;
+}
+
+void
+begins_at_a_join ()
+{
+  Bench bench;
+  bench.push (bench.video.make (run_of (10, 3), 0));
+  bench.sender.start (bench.feed); // what is there now is too old
+  bench.serve ();
+  bench.push (bench.video.make (run_of (13, 4)));
+  bench.serve ();
+  g_assert_cmpuint (bench.take ().size (), ==, 0);
+  g_assert_cmpuint (bench.report (false).size (), ==, 0); // nothing to report
+
+  bench.push (bench.video.make (run_of (17, 5), 2));
+  bench.serve ();
+  const auto got = bench.take ();
+  g_assert_cmpuint (got.size (), ==, 3);
+  for (std::size_t i = 0; i < 3; i++) {
+    g_assert_cmpuint (got[i].sequence, ==, 19 + i);
+    g_assert_cmpuint (got[i].payload_type, ==, kVideoType);
+    g_assert_cmphex (got[i].ssrc, ==, kVideoSsrc);
+    g_assert_false (got[i].transport_sequence.has_value ());
+    g_assert_true (got[i].payload
+        == native::Bytes (100, static_cast<std::uint8_t> (19 + i)));
+  }
+  g_assert_cmpuint (bench.counters[0].packets, ==, 3);
+  g_assert_cmpuint (bench.counters[0].dropped, ==, 0);
+  g_assert_false (bench.sender.is_behind (bench.feed));
+}
+
+// Whatever sizes, all arrives in its order, with the marker as it was.
+void
+all_sizes ()
+{
+  Bench bench ({.transport_sequence_id = 5});
+  std::uint16_t sequence = 0;
+  std::vector<std::size_t> sizes;
+  std::size_t wire = 0;
+  for (unsigned burst = 0; burst < 40; burst++) {
+    std::vector<native::Bytes> all;
+    for (unsigned i = 0; i < 1 + burst * 5 % 11; i++) {
+      const std::size_t size = i % 4 == 3 ? 1 + burst * 37 % 1300 : 1300;
+      sizes.push_back (size);
+      all.push_back (bench.video.packet (sequence++, size));
+      if (i % 3 == 0)
+        all.back ()[1] |= 0x80;
+    }
+    bench.push (
+        bench.video.copy (all, burst == 0 ? std::optional (0u) : std::nullopt));
+    bench.serve ();
+    const auto got = bench.take ();
+    g_assert_cmpuint (got.size (), ==, all.size ());
+    for (std::size_t i = 0; i < got.size (); i++) {
+      const auto number =
+          static_cast<std::uint16_t> (sequence - all.size () + i);
+      g_assert_cmpuint (got[i].sequence, ==, number);
+      g_assert_true (got[i].marker == (i % 3 == 0));
+      g_assert_true (got[i].payload
+          == native::Bytes (sizes[number], static_cast<std::uint8_t> (number)));
+      // Numbered over all that is sent.
+      g_assert_cmpuint (*got[i].transport_sequence, ==, number);
+      wire += got[i].payload.size () + 20 + 16;
+    }
+  }
+  g_assert_cmpuint (bench.counters[0].bytes, ==, wire);
+}
+
+// The viewer starts its roll-over counter with 0 wherever it begins, and follows it.
+void
+roll_over ()
+{
+  for (std::uint16_t first : {0, 32768, 65535}) {
+    Bench bench;
+    std::uint16_t next = first;
+    std::uint64_t sent = 0;
+    // Before it: the stream itself is some turns old.
+    for (unsigned i = 0; i < 30; i++)
+      bench.video.make (
+          {static_cast<std::uint16_t> (first - 30'000 + 1000 * i)});
+    bench.push (bench.video.make ({next++}, 0));
+    while (sent < 2 * 65536 + 1000) {
+      bench.serve ();
+      for (const Received &packet : bench.take ()) {
+        g_assert_cmpuint (packet.sequence, ==,
+            static_cast<std::uint16_t> (first + sent));
+        sent++;
+      }
+      bench.push (bench.video.make (run_of (next, 480), {}, bench.now_us, 1));
+      next = static_cast<std::uint16_t> (next + 480);
+    }
+    g_assert_cmpuint (bench.counters[0].dropped, ==, 0);
+  }
+}
+
+// Two media of one viewer count their packets together, where it is asked for.
+void
+transport_sequences ()
+{
+  Bench bench ({.transport_sequence_id = 3});
+  std::set<std::uint16_t> seen;
+  for (std::uint16_t i = 0; i < 50; i++) {
+    const std::optional<unsigned> join =
+        i == 0 ? std::optional (0u) : std::nullopt;
+    bench.push (bench.video.make (
+        run_of (static_cast<std::uint16_t> (3 * i), 3), join));
+    bench.push (bench.audio.make ({i}, 0));
+    bench.serve (Media::video);
+    bench.serve (Media::audio);
+    for (const Received &packet : bench.take ()) {
+      g_assert_true (packet.transport_sequence.has_value ());
+      g_assert_true (seen.insert (*packet.transport_sequence).second);
+    }
+  }
+  // A retransmission has a number of its own.
+  bench.rtcp (Bench::nack (kVideoSsrc, 149));
+  const auto again = bench.take ();
+  g_assert_cmpuint (again.size (), ==, 1);
+  g_assert_cmphex (again[0].ssrc, ==, kRtxSsrc);
+  g_assert_true (seen.insert (*again[0].transport_sequence).second);
+  g_assert_cmpuint (seen.size (), ==, 201);
+  g_assert_cmpuint (*seen.rbegin (), ==, 200);
+}
+
+void
+nack_by_rtx ()
+{
+  Bench bench;
+  bench.push (bench.video.make (run_of (65530, 20), 2));
+  bench.serve ();
+  g_assert_cmpuint (bench.take ().size (), ==, 18);
+  // 65534 and, by the mask, 65535, 0 and 2.
+  bench.rtcp (Bench::nack (kVideoSsrc, 65534, 0b1011));
+  const auto again = bench.take ();
+  const std::uint16_t wanted[] = {65534, 65535, 0, 2};
+  g_assert_cmpuint (again.size (), ==, 4);
+  for (std::size_t i = 0; i < 4; i++) {
+    g_assert_cmpuint (again[i].payload_type, ==, kRtxType);
+    g_assert_cmphex (again[i].ssrc, ==, kRtxSsrc);
+    g_assert_cmpuint (again[i].sequence, ==,
+        static_cast<std::uint16_t> (again[0].sequence + i));
+    // RFC 4588: the original number, then the original payload.
+    g_assert_cmpuint (be16 (again[i].payload, 0), ==, wanted[i]);
+    g_assert_true (
+        native::Bytes (again[i].payload.begin () + 2, again[i].payload.end ())
+        == native::Bytes (100, static_cast<std::uint8_t> (wanted[i])));
+  }
+  g_assert_cmpuint (bench.link.nacks, ==, 4);
+  g_assert_cmpuint (bench.counters[0].retransmitted, ==, 4);
+  // At once again is the same loss, seen twice.
+  bench.rtcp (Bench::nack (kVideoSsrc, 65534));
+  g_assert_cmpuint (bench.take ().size (), ==, 0);
+
+  // Before the viewer's first packet, not sent yet, unknown, of nobody, of a medium
+  // without NACKs.
+  bench.push (bench.video.make ({14}));
+  bench.rtcp (Bench::nack (kVideoSsrc, 65531));
+  bench.rtcp (Bench::nack (kVideoSsrc, 14));
+  bench.rtcp (Bench::nack (kVideoSsrc, 30000));
+  bench.rtcp (Bench::nack (0xdeadbeef, 1));
+  bench.rtcp (Bench::nack (kRtxSsrc, 0));
+  bench.rtcp (Bench::nack (kAudioSsrc, 1));
+  g_assert_cmpuint (bench.take ().size (), ==, 0);
+  g_assert_cmpuint (bench.counters[0].retransmitted, ==, 4);
+}
+
+void
+nack_without_rtx ()
+{
+  Bench bench ({.rtx = false});
+  bench.push (bench.video.make (run_of (65530, 10), 0));
+  bench.serve ();
+  const auto first = bench.take_raw ();
+  g_assert_cmpuint (first.size (), ==, 10);
+  bench.rtcp (Bench::nack (kVideoSsrc, 1));
+  const auto again = bench.take_raw ();
+  g_assert_cmpuint (again.size (), ==, 1);
+  // To the byte: one index of one key protects one packet only.
+  g_assert_true (again[0] == first[7]);
+  g_assert_cmpuint (bench.counters[0].retransmitted, ==, 1);
+
+  Bench without ({.nack = false});
+  without.push (without.video.make (run_of (1, 3), 0));
+  without.serve ();
+  g_assert_cmpuint (without.take ().size (), ==, 3);
+  without.rtcp (Bench::nack (kVideoSsrc, 2));
+  g_assert_cmpuint (without.take ().size (), ==, 0);
+}
+
+// A flood of requests makes no flood of packets.
+void
+nack_flood ()
+{
+  Bench bench;
+  bench.push (bench.video.make (run_of (0, 1000), 0, bench.now_us, 1000));
+  bench.serve ();
+  bench.take ();
+  for (unsigned round = 0; round < 50; round++) {
+    bench.now_us += 100;
+    for (std::uint16_t n = 0; n < 1000; n = static_cast<std::uint16_t> (n + 17))
+      bench.rtcp (Bench::nack (kVideoSsrc, n, 0xffff));
+    bench.take_raw ();
+  }
+  g_assert_cmpuint (bench.link.nacks, >, 50'000);
+  // 5 ms, and the stream's whole first second as a start.
+  g_assert_cmpuint (bench.counters[0].retransmitted, <=, 1100);
+  g_assert_cmpuint (bench.counters[0].retransmitted, >, 0);
+}
+
+// Who is behind by too much loses what is in between, and goes on at a join.
+void
+lag ()
+{
+  Bench bench;
+  bench.push (bench.video.make (run_of (100, 5), 0, bench.now_us));
+  bench.serve ();
+  g_assert_cmpuint (bench.take ().size (), ==, 5);
+  // Nobody serves for a while.
+  for (std::uint16_t i = 0; i < 10; i++) {
+    bench.now_us += 100'000;
+    bench.push (bench.video.make ({static_cast<std::uint16_t> (105 + i)}, {},
+        bench.now_us));
+  }
+  g_assert_true (bench.sender.is_behind (bench.feed));
+  bench.serve ();
+  g_assert_cmpuint (bench.take ().size (), ==, 0);
+  g_assert_cmpuint (bench.counters[0].dropped, ==, 10);
+  g_assert_false (bench.sender.is_behind (bench.feed));
+  bench.push (bench.video.make ({115}, {}, bench.now_us));
+  bench.serve ();
+  g_assert_cmpuint (bench.take ().size (), ==,
+      0); // no picture without its keyframe
+  bench.push (bench.video.make (run_of (116, 3), 1, bench.now_us));
+  bench.serve ();
+  const auto got = bench.take ();
+  g_assert_cmpuint (got.size (), ==, 2);
+  g_assert_cmpuint (got[0].sequence, ==, 117);
+  g_assert_cmpuint (bench.counters[0].packets, ==, 7);
+
+  // The same when the ring has turned over.
+  for (unsigned i = 0; i < StreamFeed::kVideoPackets + 10; i++)
+    bench.push (bench.video.make ({static_cast<std::uint16_t> (119 + i)}, {},
+        bench.now_us));
+  bench.serve ();
+  g_assert_cmpuint (bench.take ().size (), ==, 0);
+  g_assert_cmpuint (bench.counters[0].dropped, ==,
+      10 + StreamFeed::kVideoPackets + 10);
+}
+
+// What never came leaves a gap, and holds nothing up.
+void
+gaps ()
+{
+  Bench bench;
+  bench.push (bench.video.make ({1, 2, 5, 6}, 0));
+  bench.serve ();
+  bench.push (bench.video.make ({4, 9}));
+  bench.serve ();
+  std::vector<std::uint16_t> got;
+  for (const Received &packet : bench.take ())
+    got.push_back (packet.sequence);
+  g_assert_true (got == std::vector<std::uint16_t> ({1, 2, 5, 6, 9}));
+  // What came too late for its turn is still there for who asks.
+  bench.rtcp (Bench::nack (kVideoSsrc, 3, 0b1));
+  const auto again = bench.take ();
+  g_assert_cmpuint (again.size (), ==, 1);
+  g_assert_cmpuint (be16 (again[0].payload, 0), ==, 4);
+}
+
+void
+reports ()
+{
+  Bench bench;
+  bench.push (bench.video.make (run_of (1, 4), 0));
+  bench.serve ();
+  bench.take ();
+  const native::Bytes report = bench.report (false);
+  g_assert_cmpuint (report[1], ==, 200); // SR
+  g_assert_cmphex (be32 (report, 4), ==, kVideoSsrc);
+  g_assert_cmpuint (be32 (report, 20), ==, 4);
+  g_assert_cmpuint (be32 (report, 24), ==, 400);
+  const native::Bytes bye = bench.report (true);
+  // SR, SDES, BYE.
+  std::vector<unsigned> kinds;
+  for (std::size_t at = 0; at < bye.size ();
+       at += 4u * (be16 (bye, at + 2) + 1u))
+    kinds.push_back (bye[at + 1]);
+  g_assert_true (kinds.back () == 203 && kinds.front () == 200);
+
+  // What the viewer says of itself.
+  native::Bytes receiver_report{0x81, 201, 0, 7, 9, 9, 9, 9};
+  receiver_report.resize (32);
+  put_be32 (receiver_report, 8, kVideoSsrc);
+  put_be32 (receiver_report, 12, 0x80000007); // half of them; 7 in all
+  put_be32 (receiver_report, 20, 90); // 1 ms
+  bench.rtcp (receiver_report);
+  g_assert_cmpint (bench.counters[0].lost, ==, 7);
+  g_assert_cmpuint (bench.counters[0].jitter_us, ==, 1000);
+  g_assert_cmpint (bench.counters[1].lost, ==, 0);
+  g_assert_cmpuint (bench.link.rejected, ==, 0);
+  bench.rtcp ({0x81, 201, 0, 7, 9, 9, 9, 9});
+  g_assert_cmpuint (bench.link.rejected, ==, 1);
+}
+
+} // namespace
+
+int
+main (int argc, char **argv)
+{
+  gst_init (&argc, &argv);
+  g_test_init (&argc, &argv, nullptr);
+  g_test_add_func ("/media-sender/join", begins_at_a_join);
+  g_test_add_func ("/media-sender/sizes", all_sizes);
+  g_test_add_func ("/media-sender/roll-over", roll_over);
+  g_test_add_func ("/media-sender/transport-sequences", transport_sequences);
+  g_test_add_func ("/media-sender/nack-rtx", nack_by_rtx);
+  g_test_add_func ("/media-sender/nack-same", nack_without_rtx);
+  g_test_add_func ("/media-sender/nack-flood", nack_flood);
+  g_test_add_func ("/media-sender/lag", lag);
+  g_test_add_func ("/media-sender/gaps", gaps);
+  g_test_add_func ("/media-sender/reports", reports);
+  int status = g_test_run ();
+  gst_deinit ();
+  return status;
+}
