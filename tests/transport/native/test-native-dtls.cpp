@@ -21,8 +21,7 @@ connects ()
     run (*pair.ours, *pair.other);
     g_assert_true (pair.good ());
     g_assert_cmpstr (pair.dtls ().error ().c_str (), ==, "");
-    // A client needs no more of OpenSSL, a server until the peer is known to be done.
-    g_assert_true (pair.dtls ().deadline_us ().has_value () == (kind % 2 == 1));
+    g_assert_true (!pair.dtls ().deadline_us ().has_value ());
     if (pair.peer)
       g_assert_true (pair.peer->certificate_seen ());
     pair.dtls ().forget_keys ();
@@ -348,7 +347,9 @@ garbage_is_harmless ()
     for (unsigned i = 0; i < 5000; i++)
       pair.ours->receive (garbage (random), 0);
     g_assert_true (pair.good ());
-    g_assert_cmpuint (pair.ours->take ().size (), ==, 0);
+    // Some may look like a repeated flight.
+    g_assert_cmpuint (pair.ours->take ().size (), <=,
+        kind % 2 ? DtlsConnection::kMaxRepeats : 0);
     // What is of the handshake, once more, and with each bit wrong.
     Pair again (kind);
     std::vector<Datagram> seen;
@@ -370,7 +371,7 @@ garbage_is_harmless ()
 }
 
 // The server's last flight is lost: the client sends its own again, and gets
-// ours; who only replays it gets one at most.
+// ours; who replays it without end gets no more than kMaxRepeats.
 void
 last_flight_again ()
 {
@@ -389,11 +390,11 @@ last_flight_again ()
     g_assert_cmpuint (lost, >=, 4);
     g_assert_true (pair.good ());
     std::size_t answers = 0;
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 100; i++) {
       pair.ours->receive (clients, virtual_now_us ());
       answers += pair.ours->take ().size ();
     }
-    g_assert_cmpuint (answers, <=, 2);
+    g_assert_cmpuint (answers, <=, DtlsConnection::kMaxRepeats);
     g_assert_true (pair.good ());
   }
 }

@@ -78,7 +78,7 @@ DtlsConnection::step (std::span<const std::uint8_t> record, std::int64_t now_us)
       schedule_repeat (now_us);
       break;
     case DtlsEngine::Progress::done:
-      finish (now_us);
+      finish ();
       break;
     case DtlsEngine::Progress::closed:
       if (state_ == State::handshaking)
@@ -92,7 +92,7 @@ DtlsConnection::step (std::span<const std::uint8_t> record, std::int64_t now_us)
 }
 
 void
-DtlsConnection::finish (std::int64_t now_us)
+DtlsConnection::finish ()
 {
   auto keys = engine_->keys ();
   if (!keys) {
@@ -102,23 +102,21 @@ DtlsConnection::finish (std::int64_t now_us)
   }
   keys_ = std::move (*keys);
   state_ = State::connected;
-  limit_us_ = now_us + kConfirmLimitUs;
-  if (is_client ())
-    release ();
+  if (!is_client ())
+    last_flight_.assign (outbox_.begin () + static_cast<std::ptrdiff_t> (sent_),
+        outbox_.end ());
+  release ();
 }
 
 void
 DtlsConnection::peer_confirmed ()
 {
-  if (state_ == State::connected)
-    release ();
+  DtlsDatagrams ().swap (last_flight_);
 }
 
 void
 DtlsConnection::release ()
 {
-  if (!engine_)
-    return;
   // Behind what may still have to be sent.
   const auto first = static_cast<std::ptrdiff_t> (outbox_.size ());
   engine_->shutdown ();
@@ -132,20 +130,29 @@ void
 DtlsConnection::receive (std::span<const std::uint8_t> datagram,
     std::int64_t now_us)
 {
+  const std::size_t before = outbox_.size ();
   for (std::size_t i = 0; i < kMaxRecordsPerDatagram && !ended (); i++) {
     const auto record = take_dtls_record (datagram);
     if (!record)
       return;
-    receive_record (*record, now_us);
+    // A flight is answered once, however many records it has.
+    if (state_ != State::connected || outbox_.size () == before)
+      receive_record (*record, now_us);
   }
 }
 
 void
 DtlsConnection::receive_record (const DtlsRecord &record, std::int64_t now_us)
 {
-  if (state_ == State::connected && !engine_) {
+  if (state_ == State::connected) {
     if (record.type == dtls_content::kAlert && record.epoch > 0)
       farewell_hint_ = true;
+    else if (record.type == dtls_content::kHandshake && record.epoch > 0
+        && last_flight_repeats_ < kMaxRepeats && !last_flight_.empty ()) {
+      last_flight_repeats_++;
+      outbox_.insert (outbox_.end (), last_flight_.begin (),
+          last_flight_.end ());
+    }
     return;
   }
   if (record.type == dtls_content::kApplicationData || record.epoch > 1)
@@ -176,7 +183,7 @@ DtlsConnection::schedule_repeat (std::int64_t now_us)
 std::optional<std::int64_t>
 DtlsConnection::deadline_us () const
 {
-  if (state_ == State::idle || (state_ == State::connected && engine_))
+  if (state_ == State::idle)
     return limit_us_;
   if (state_ == State::handshaking)
     return std::min (repeat_us_, *limit_us_);
@@ -189,9 +196,7 @@ DtlsConnection::on_deadline (std::int64_t now_us)
   const auto deadline = deadline_us ();
   if (!deadline || now_us < *deadline)
     return;
-  if (state_ == State::connected)
-    release ();
-  else if (state_ == State::idle)
+  if (state_ == State::idle)
     fail ("the viewer has not begun the DTLS handshake in time");
   else if (now_us >= *limit_us_ || !engine_->repeat ())
     fail ("the viewer has not answered in the DTLS handshake");
@@ -235,6 +240,7 @@ DtlsConnection::end (State state)
 {
   state_ = state;
   engine_.reset ();
+  DtlsDatagrams ().swap (last_flight_);
   DtlsDatagrams ().swap (farewell_);
   forget_keys ();
 }

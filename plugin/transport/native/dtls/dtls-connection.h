@@ -27,10 +27,10 @@ namespace restream::transport::native {
 //   closed (close (), the peer's close_notify) or failed (error () says why)
 //
 // OpenSSL's connection costs some 60 KB, and SRTP has no use for it once the keys are
-// there. So it is released: as the client at once, for the server's Finished was the
-// last flight; as the server when the peer has proved that it has ours (peer_confirmed ()), or
-// after kConfirmLimitUs. What is left are the keys and the close_notify, which OpenSSL
-// has written beforehand. The price: after the release the peer's close_notify cannot be
+// there. So it is released as soon as we are connected. What is left is what OpenSSL has
+// written: the close_notify, made beforehand, and as the server our last flight, until the peer
+// has proved that it has it (peer_confirmed ()): a peer that repeats its own has not, and is sent
+// the same bytes once more. The price: after the release the peer's close_notify cannot be
 // authenticated. Something that looks like it is a hint (farewell_hint ()) that the
 // peer may have left, for the owner to believe if no authentic sign of life follows: who
 // forges it gains nothing. All else that comes after the release is ignored.
@@ -67,7 +67,6 @@ public:
       DtlsEngine::kLongestTimeoutUs;
   static constexpr std::int64_t kHandshakeLimitUs = 20'000'000;
   static constexpr unsigned kMaxRepeats = 12;
-  static constexpr std::int64_t kConfirmLimitUs = 30'000'000;
 
   // peer_fingerprints are the offer's; the peer's certificate must match one
   // (see choose_fingerprints ()). Errors: forbidden, none of them is of use.
@@ -109,7 +108,7 @@ public:
   const std::optional<DtlsSrtpKeys> &keys () const { return keys_; }
   void forget_keys ();
 
-  // Something that looks like an alert has come after the release.
+  // Something that looks like an alert has come since we are connected.
   bool farewell_hint () const { return farewell_hint_; }
   void clear_farewell_hint () { farewell_hint_ = false; }
 
@@ -124,7 +123,7 @@ private:
   bool is_client () const { return role_ == Role::client; }
   bool begin (std::int64_t now_us);
   void step (std::span<const std::uint8_t> record, std::int64_t now_us);
-  void finish (std::int64_t now_us);
+  void finish ();
   void receive_record (const DtlsRecord &record, std::int64_t now_us);
   void schedule_repeat (std::int64_t now_us);
   void release ();
@@ -135,17 +134,19 @@ private:
   const Role role_;
   State state_ = State::idle;
 
-  // Until the release.
+  // Until connected.
   std::vector<negotiation::Fingerprint> fingerprints_;
   std::unique_ptr<DtlsEngine> engine_;
-  std::optional<std::int64_t> limit_us_; // of the handshake, then of the engine
+  std::optional<std::int64_t> limit_us_; // of the handshake
   std::int64_t repeat_us_ = 0; // when the flight is repeated
   unsigned early_sealed_ = 0; // records given to OpenSSL before their time
   std::size_t taken_bytes_ = 0;
 
   DtlsDatagrams outbox_;
   std::size_t sent_ = 0; // of the outbox
-  DtlsDatagrams farewell_; // the close_notify, after the release
+  DtlsDatagrams last_flight_; // the server's, until confirmed
+  unsigned last_flight_repeats_ = 0;
+  DtlsDatagrams farewell_; // the close_notify
   std::optional<DtlsSrtpKeys> keys_;
   bool farewell_hint_ = false;
   std::string error_;
