@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The operator's way: rtprestreamd, a process added over its API, the list page, a
-// click, ten seconds of playing, a stop that the viewer sees, and a start again.
+// click, ten seconds of playing, a stop that the viewer sees, and a start again. For the
+// transport of RTPRESTREAM_TEST_TRANSPORT.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,13 +27,16 @@ const config = {
   webrtc: { enabled: true, force_transcode: true },
 };
 
+const transport = process.env.RTPRESTREAM_TEST_TRANSPORT;
+assert.ok(transport, 'RTPRESTREAM_TEST_TRANSPORT is not set');
+const name = `daemon-${transport}`; // of what is kept
 const children = new Children();
 const folder = mkdtempSync(path.join(tmpdir(), 'rtprestreamd-'));
 const browser = await launch();
 try {
   const daemon = children.start(path.join(process.env.RTPRESTREAM_BUILD_ROOT, 'controller', 'rtprestreamd'), [], {
     CORE_ADDRESS: '127.0.0.1:0', CORE_WEBRTC_UDP_PORT: '0',
-    CORE_WEBRTC_TRANSPORT: process.env.RTPRESTREAM_TEST_TRANSPORT ?? '', HOME: folder, XDG_CONFIG_HOME: folder,
+    CORE_WEBRTC_TRANSPORT: transport, HOME: folder, XDG_CONFIG_HOME: folder,
   });
   const [, base] = await daemon.says(/listening on (http:\/\/\S+?)\/?\s/);
   const api = async (method, below, body) => {
@@ -51,12 +55,12 @@ try {
   const item = page.locator('.process');
   await until('the process running', async () => (await item.count()) === 1 && /running/.test(await item.textContent()));
   assert.match(await item.textContent(), /demo\/cam 1/);
-  await page.screenshot({ path: artefact('daemon-list.png') });
+  await page.screenshot({ path: artefact(`${name}-list.png`) });
   await item.locator('a').click();
   await page.waitForURL('**/play/demo%2Fcam%201');
 
-  const result = await play(page, { url: page.url(), seconds: 10, fps: 30, audio: true, screenshot: artefact('daemon.png') });
-  writeFileSync(artefact('daemon.json'), JSON.stringify(result, null, 2));
+  const result = await play(page, { url: page.url(), seconds: 10, fps: 30, audio: true, screenshot: artefact(`${name}.png`) });
+  writeFileSync(artefact(`${name}.json`), JSON.stringify(result, null, 2));
   console.log(JSON.stringify(result, null, 2));
   assert.deepEqual(result.wrong, []);
 
@@ -64,7 +68,7 @@ try {
   await until('the end', () => page.evaluate(() => window.player.state === 'waiting'));
   const message = (await page.textContent('#overlay')).trim().replace(/\s+/g, ' ');
   console.log(`after the stop the page says: ${message}`);
-  await page.screenshot({ path: artefact('daemon-stopped.png') });
+  await page.screenshot({ path: artefact(`${name}-stopped.png`) });
   await command('start');
   await until('the picture again', () => page.evaluate(() => window.player.state === 'playing'), 60000);
 

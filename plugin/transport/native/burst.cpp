@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/burst.h"
 
+#include "common/bytes.h"
+
 #include <cstring>
 
 namespace restream::transport::native {
@@ -47,7 +49,7 @@ Burst::copy (Media media, GstBufferList *list, std::optional<unsigned> join,
     std::size_t header = kFixedHeader + 4u * (to[0] & 0x0f);
     if (to[0] & kExtensionBit && bytes >= header + 4) {
       // Its ids mean nothing to our viewers: the payload moves up.
-      std::size_t extension = 4 + 4u * GST_READ_UINT16_BE (to + header + 2);
+      std::size_t extension = 4 + 4u * be16 ({to, bytes}, header + 2);
       if (bytes < header + extension)
         continue;
       std::memmove (to + header, to + header + extension,
@@ -61,7 +63,7 @@ Burst::copy (Media media, GstBufferList *list, std::optional<unsigned> join,
       burst->oversized_++;
       continue;
     }
-    std::uint64_t sequence = extend (GST_READ_UINT16_BE (to + 2), last);
+    std::uint64_t sequence = extend (be16 ({to, bytes}, 2), last);
     if (!last || sequence > *last)
       last = sequence;
     if (join && *join <= i && !burst->join_)

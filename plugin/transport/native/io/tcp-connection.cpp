@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/io/tcp-connection.h"
 
+#include "common/bytes.h"
+
 #include <netinet/tcp.h>
 #include <sys/uio.h>
 
@@ -92,14 +94,14 @@ TcpConnection::read ()
     return false;
   // A frame that is larger than any we read never ends.
   return input_.size () < kFrameHeader
-      || GST_READ_UINT16_BE (input_.data ()) <= UdpSocket::kMaxDatagram;
+      || be16 (input_, 0) <= UdpSocket::kMaxDatagram;
 }
 
 std::span<std::uint8_t>
 TcpConnection::next_datagram ()
 {
   while (input_.size () - parsed_ >= kFrameHeader) {
-    std::size_t bytes = GST_READ_UINT16_BE (&input_[parsed_]);
+    std::size_t bytes = be16 (input_, parsed_);
     if (bytes > UdpSocket::kMaxDatagram
         || input_.size () - parsed_ - kFrameHeader < bytes)
       break; // the rest is to come, or read() will end it
@@ -115,7 +117,7 @@ bool
 TcpConnection::send (std::span<const std::uint8_t> datagram)
 {
   std::uint8_t header[kFrameHeader];
-  GST_WRITE_UINT16_BE (header, datagram.size ());
+  put_be16 (header, 0, static_cast<std::uint16_t> (datagram.size ()));
   iovec parts[] = {{header, sizeof header},
       {const_cast<std::uint8_t *> (datagram.data ()), datagram.size ()}};
   return write (parts, 2, sizeof header + datagram.size ());
