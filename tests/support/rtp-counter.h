@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <bitset>
+#include "common/sequence-log.h"
+
 #include <cstddef>
 #include <cstdint>
 
@@ -27,7 +28,7 @@ public:
   std::uint64_t duplicates () const { return duplicates_; }
   std::uint64_t reordered () const { return reordered_; }
   // Gaps that were not filled up to now.
-  std::uint64_t lost () const;
+  std::uint64_t lost () const { return lost_before_ + sequences_.lost (); }
   std::uint64_t frames () const { return frames_; } // distinct timestamps
   std::uint64_t keyframes () const { return keyframes_; } // H.264 IDR pictures
   // The first picture that came was an IDR with its parameter sets before it.
@@ -41,25 +42,18 @@ public:
   std::int64_t last_us () const { return last_us_; }
 
 private:
-  // How far back a late packet is still told from a duplicate.
-  static constexpr std::size_t kWindow = 4096;
-
-  void add_h264 (const std::uint8_t *payload, std::size_t size,
-      std::int64_t now_us);
   void see_nal (unsigned type, std::int64_t now_us);
 
   Codec codec_;
   std::uint64_t packets_ = 0, bytes_ = 0, duplicates_ = 0, reordered_ = 0;
-  std::uint64_t expected_before_ = 0, received_before_ = 0; // of earlier SSRCs
-  std::uint64_t received_ = 0; // of this SSRC
+  std::uint64_t lost_before_ = 0; // of earlier SSRCs
   std::uint64_t frames_ = 0, keyframes_ = 0, ssrc_changes_ = 0;
   std::uint64_t timestamp_steps_back_ = 0;
   std::int64_t first_us_ = 0, first_keyframe_us_ = 0, last_us_ = 0;
-  std::int64_t base_ = 0, highest_ = 0; // extended sequence numbers
   std::uint32_t ssrc_ = 0, timestamp_ = 0;
   bool parameter_sets_ = false, picture_seen_ = false;
   bool starts_with_keyframe_ = false, keyframe_counted_ = false;
-  std::bitset<kWindow> seen_;
+  SequenceLog sequences_; // of this SSRC
 };
 
 } // namespace restream::test
