@@ -41,18 +41,30 @@ Attributes::all (std::string_view name) const
 
 namespace {
 
-Error
-malformed (std::size_t line, std::string what)
+// Messages name lines by number: their text may be an ICE password.
+class Complaint
 {
-  return {Code::bad_request,
-      "the offer's line " + std::to_string (line) + ": " + std::move (what)};
-}
+public:
+  explicit Complaint (std::string_view what) : what_ (what) {}
 
-Error
-too_large (std::string what)
-{
-  return {Code::too_large, "the offer has " + std::move (what)};
-}
+  Error malformed (std::size_t line, std::string_view why) const
+  {
+    return {Code::bad_request,
+        "the " + what_ + "'s line " + std::to_string (line) + ": "
+            + std::string (why)};
+  }
+  Error bad (std::string_view why) const
+  {
+    return {Code::bad_request, "the " + what_ + " " + std::string (why)};
+  }
+  Error too_large (std::string_view why) const
+  {
+    return {Code::too_large, "the " + what_ + " has " + std::string (why)};
+  }
+
+private:
+  std::string what_;
+};
 
 // m=<media> <port>[/<count>] <proto> <fmt> …
 bool
@@ -78,22 +90,20 @@ is_media_line (std::string_view value)
   return true;
 }
 
-// Messages name lines by number: their text may be an ICE password.
-//
 // GStreamer's parser takes nearly anything: it cuts at NUL, skips what it does
 // not understand and reads numbers with atoi(). So the lines are checked first.
 Result<std::size_t>
-check_text (std::string_view text)
+check_text (std::string_view text, const Complaint &complaint)
 {
   if (text.size () > kMaxOfferBytes)
-    return too_large (std::to_string (text.size ()) + " bytes, more than "
-        + std::to_string (kMaxOfferBytes));
+    return complaint.too_large (std::to_string (text.size ())
+        + " bytes, more than " + std::to_string (kMaxOfferBytes));
   if (text.empty ())
-    return Error{Code::bad_request, "the offer is empty"};
+    return complaint.bad ("is empty");
   if (text.find ('\0') != std::string_view::npos)
-    return Error{Code::bad_request, "the offer has a NUL byte"};
+    return complaint.bad ("has a NUL byte");
   if (!g_utf8_validate_len (text.data (), text.size (), nullptr))
-    return Error{Code::bad_request, "the offer is not UTF-8"};
+    return complaint.bad ("is not UTF-8");
 
   std::size_t number = 0;
   std::size_t lines = 0; // of this section
@@ -107,52 +117,54 @@ check_text (std::string_view text)
     if (line.empty () && text.find_first_not_of ("\r\n") == text.npos)
       break; // blank lines at the end do no harm
     if (line.size () > kMaxLineBytes)
-      return too_large ("a line of " + std::to_string (line.size ())
+      return complaint.too_large ("a line of " + std::to_string (line.size ())
           + " bytes, more than " + std::to_string (kMaxLineBytes));
     for (char c : line) {
       if ((c >= 0 && c < ' ' && c != '\t') || c == 0x7f)
-        return malformed (number, "a control character");
+        return complaint.malformed (number, "a control character");
     }
     if (line.size () < 2 || line[0] < 'a' || line[0] > 'z' || line[1] != '=')
-      return malformed (number, "not a line of SDP");
+      return complaint.malformed (number, "not a line of SDP");
     std::string_view value = line.substr (2);
     if (number == 1 && (line[0] != 'v' || trim (value) != "0"))
-      return malformed (number, "not v=0");
+      return complaint.malformed (number, "not v=0");
     if (++lines > kMaxLinesPerSection)
-      return too_large ("more than " + std::to_string (kMaxLinesPerSection)
-          + " lines in a section");
+      return complaint.too_large ("more than "
+          + std::to_string (kMaxLinesPerSection) + " lines in a section");
 
     switch (line[0]) {
       case 'v':
         if (number != 1)
-          return malformed (number, "a second v=");
+          return complaint.malformed (number, "a second v=");
         break;
       case 'o':
         if (sections || have_origin || split (value, ' ').size () != 6)
-          return malformed (number, "not the one o= line of six words");
+          return complaint.malformed (number,
+              "not the one o= line of six words");
         have_origin = true;
         break;
       case 's':
         if (sections)
-          return malformed (number, "s= inside a media section");
+          return complaint.malformed (number, "s= inside a media section");
         have_name = true;
         break;
       case 't':
         if (sections)
-          return malformed (number, "t= inside a media section");
+          return complaint.malformed (number, "t= inside a media section");
         have_time = true;
         break;
       case 'm':
         if (!is_media_line (value))
-          return malformed (number, quote (line) + " is not a media line");
+          return complaint.malformed (number,
+              quote (line) + " is not a media line");
         if (++sections > kMaxMediaSections)
-          return too_large ("more than " + std::to_string (kMaxMediaSections)
-              + " media sections");
+          return complaint.too_large ("more than "
+              + std::to_string (kMaxMediaSections) + " media sections");
         lines = 0;
         break;
       case 'a': {
         if (!is_token (take_until (value, ':')))
-          return malformed (number, "not an attribute");
+          return complaint.malformed (number, "not an attribute");
         break;
       }
       default:
@@ -160,10 +172,9 @@ check_text (std::string_view text)
     }
   }
   if (!have_origin || !have_name || !have_time)
-    return Error{Code::bad_request,
-        "the offer lacks one of the lines o=, s=, t="};
+    return complaint.bad ("lacks one of the lines o=, s=, t=");
   if (!sections)
-    return Error{Code::bad_request, "the offer has no media section"};
+    return complaint.bad ("has no media section");
   return sections;
 }
 
@@ -180,9 +191,10 @@ copy_attributes (const T *from, Length length, Get get, Attributes &to)
 } // namespace
 
 Result<Offer>
-parse_offer (std::string_view text)
+parse_offer (std::string_view text, std::string_view what)
 {
-  Result<std::size_t> count = check_text (text);
+  const Complaint complaint (what);
+  Result<std::size_t> count = check_text (text, complaint);
   if (!count)
     return count.error ();
 
@@ -195,7 +207,7 @@ parse_offer (std::string_view text)
           static_cast<guint> (text.size ()), message.get ())
           != GST_SDP_OK
       || gst_sdp_message_medias_len (message.get ()) != *count)
-    return Error{Code::bad_request, "the offer is not SDP"};
+    return complaint.bad ("is not SDP");
 
   Offer offer;
   copy_attributes (message.get (), gst_sdp_message_attributes_len,

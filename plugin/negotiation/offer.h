@@ -47,7 +47,9 @@ struct Offer
   std::vector<OfferedSection> sections;
 };
 
-// Errors: too_large, bad_request.
-Result<Offer> parse_offer (std::string_view text);
+// what it is called in messages: an answer has the same form. Errors: too_large,
+// bad_request.
+Result<Offer> parse_offer (std::string_view text,
+    std::string_view what = "offer");
 
 } // namespace restream::negotiation
