@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 using namespace restream;
 using namespace restream::transport::native;
@@ -124,6 +125,60 @@ writes_what_gstreamer_reads ()
     g_free (reason);
     g_assert_true (written.at_end ());
   }
+}
+
+static void
+receiver_reports ()
+{
+  const ReportBlock blocks[] = {
+      {.ssrc = kVideo,
+          .fraction_lost = 200,
+          .cumulative_lost = -3,
+          .highest_sequence = 0xfffe0102,
+          .jitter = 77,
+          .last_sr = 0x89abcdef,
+          .delay_since_last_sr = 65537},
+      {.ssrc = kAudio, .cumulative_lost = 0x7fffff},
+  };
+  std::uint8_t buffer[256];
+  RtcpWriter writer (buffer);
+  writer.receiver_report (0x55667788, blocks);
+  g_assert_cmpuint (writer.size (), ==, 4 + 4 + 2 * 24);
+  Written written ({buffer, writer.size ()});
+  GstRTCPPacket *p = written.first ();
+  g_assert_cmpint (gst_rtcp_packet_get_type (p), ==, GST_RTCP_TYPE_RR);
+  g_assert_cmphex (gst_rtcp_packet_rr_get_ssrc (p), ==, 0x55667788);
+  g_assert_cmpuint (gst_rtcp_packet_get_rb_count (p), ==, 2);
+  guint32 ssrc, highest, jitter, last_sr, delay;
+  guint8 fraction;
+  gint32 lost;
+  gst_rtcp_packet_get_rb (p, 0, &ssrc, &fraction, &lost, &highest, &jitter,
+      &last_sr, &delay);
+  g_assert_cmphex (ssrc, ==, kVideo);
+  g_assert_cmpuint (fraction, ==, 200);
+  g_assert_cmpint (lost, ==, -3);
+  g_assert_cmphex (highest, ==, 0xfffe0102);
+  g_assert_cmpuint (jitter, ==, 77);
+  g_assert_cmphex (last_sr, ==, 0x89abcdef);
+  g_assert_cmpuint (delay, ==, 65537);
+  gst_rtcp_packet_get_rb (p, 1, &ssrc, &fraction, &lost, &highest, &jitter,
+      &last_sr, &delay);
+  g_assert_cmphex (ssrc, ==, kAudio);
+  g_assert_cmpint (lost, ==, 0x7fffff);
+
+  // Bounds: no block at all, more than there may be, no room.
+  RtcpWriter none (buffer);
+  none.receiver_report (1, {});
+  g_assert_cmpuint (none.size (), ==, 8);
+  std::uint8_t large[2048];
+  const std::vector<ReportBlock> many (32);
+  RtcpWriter most (large), more (large), tight ({large, 55});
+  most.receiver_report (1, std::span (many).first (31));
+  g_assert_cmpuint (most.size (), ==, 8 + 31 * 24);
+  more.receiver_report (1, many);
+  g_assert_cmpuint (more.size (), ==, 0);
+  tight.receiver_report (1, blocks);
+  g_assert_cmpuint (tight.size (), ==, 0);
 }
 
 static void
@@ -273,6 +328,7 @@ main (int argc, char **argv)
   gst_init (nullptr, nullptr);
   g_test_init (&argc, &argv, nullptr);
   g_test_add_func ("/rtcp-writer/gstreamer", writes_what_gstreamer_reads);
+  g_test_add_func ("/rtcp-writer/receiver-reports", receiver_reports);
   g_test_add_func ("/rtcp-writer/bounds", writes_within_bounds);
   g_test_add_func ("/rtcp-writer/rtx", rtx_and_extension);
   return g_test_run ();

@@ -55,6 +55,33 @@ RtcpWriter::sender_report (const SenderReport &report)
 }
 
 void
+RtcpWriter::receiver_report (std::uint32_t ssrc,
+    std::span<const ReportBlock> blocks)
+{
+  if (blocks.size () > kRtcpMaxCount) {
+    failed_ = true;
+    return;
+  }
+  auto b = begin (RtcpType::receiver_report, blocks.size (),
+      4 + kRtcpReportBlock * blocks.size ());
+  if (b.empty ())
+    return;
+  put_be32 (b, 0, ssrc);
+  b = b.subspan (4);
+  for (const ReportBlock &block : blocks) {
+    put_be32 (b, 0, block.ssrc);
+    put_be32 (b, 4,
+        std::uint32_t{block.fraction_lost} << 24
+            | (static_cast<std::uint32_t> (block.cumulative_lost) & 0xffffff));
+    put_be32 (b, 8, block.highest_sequence);
+    put_be32 (b, 12, block.jitter);
+    put_be32 (b, 16, block.last_sr);
+    put_be32 (b, 20, block.delay_since_last_sr);
+    b = b.subspan (kRtcpReportBlock);
+  }
+}
+
+void
 RtcpWriter::canonical_name (std::span<const std::uint32_t> ssrcs,
     std::string_view name)
 {

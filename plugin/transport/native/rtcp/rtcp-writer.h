@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "common/rtcp-packets.h"
+#include "plugin/transport/native/rtcp/rtcp-reader.h"
 
 #include <string_view>
 
@@ -17,6 +17,9 @@ public:
 
   // Several may follow each other, one per SSRC (RFC 8108, section 5).
   void sender_report (const SenderReport &report);
+  // What a receiver says; at most 31 blocks, none is fine too.
+  void receiver_report (std::uint32_t ssrc,
+      std::span<const ReportBlock> blocks);
   // A chunk for each of at most 31 SSRCs, with the same canonical name.
   void canonical_name (std::span<const std::uint32_t> ssrcs,
       std::string_view name);
