@@ -33,7 +33,7 @@ enum SinkProperty : unsigned
 // What the application set. Protected by the element's object lock.
 struct SinkSettings
 {
-  int transport = GST_RTP_RESTREAM_SINK_TRANSPORT_WEBRTCBIN;
+  int transport = GST_RTP_RESTREAM_SINK_TRANSPORT_NATIVE;
   unsigned udp_port = 0;
   unsigned io_threads = 0;
   unsigned whep_port = 0;
