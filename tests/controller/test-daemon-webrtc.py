@@ -27,9 +27,7 @@ class Viewers:
         self.child = subprocess.Popen(
             [VIEWER, "--json", "--url", "http://127.0.0.1:%d%s" % (daemon.port, path),
              "--viewers", str(count), "--seconds", str(seconds), *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            # It serves nothing, so lsan.supp is not for it, nor the slow way up the stack.
-            env=dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":fast_unwind_on_malloc=1"))
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         test.addCleanup(self._clean_up)

@@ -206,8 +206,7 @@ class Viewers(Process):
         self.count = count
         super().__init__("viewers", [
             VIEWER, "--url", url, "--viewers", str(count), "--seconds", str(seconds), "--json", *options],
-            # It serves nothing, so lsan.supp is not for it, nor the slow way up the stack.
-            dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":fast_unwind_on_malloc=1"))
+            dict(os.environ))
 
     def events(self, kind):
         return self._pick(self.lines(), kind)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/io/tcp-connection.h"
-#include "common/bytes.h"
 
 #include "common/bytes.h"
 
