@@ -2,14 +2,16 @@
 // Programs that a test starts, and ends whatever happens.
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
+import path from 'node:path';
 import { until } from './browser.mjs';
 
 export class Children {
   #running = new Set();
 
   start(command, args, env = {}) {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     const state = { child, output: '', ended: null };
+    child.stdin.on('error', () => {}); // it has ended, which is seen below
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data) => { state.output = (state.output + data).slice(-100000); });
     }
@@ -45,6 +47,30 @@ export async function freePort() {
   return port;
 }
 
+// A bad network between a page and its server (tests/support/lossy-relay.py): pages are opened at `url`.
+export async function startRelay(children, server, loss) {
+  const relay = children.start('python3', [
+    path.join(process.env.RTPRESTREAM_SOURCE_ROOT, 'tests/support/lossy-relay.py'), '--server', server, '--loss', String(loss),
+  ]);
+  const [, url] = await relay.says(/"url": "([^"]+)"/);
+  let answers = 0;
+  return {
+    url,
+    // Of the relay's commands; returns its counters.
+    tell: async (command) => {
+      relay.child.stdin.write(`${command}\n`);
+      answers++;
+      const lines = await until(`the relay's answer to ${command}`, () => {
+        const whole = relay.output.split('\n').slice(1, -1);
+        return whole.length >= answers && whole;
+      });
+      const answer = JSON.parse(lines[answers - 1]);
+      if (answer.error) throw new Error(answer.error);
+      return answer;
+    },
+  };
+}
+
 // FFmpeg as an operator runs it: H.264 to the port, Opus to the next.
 export function startFFmpeg(children, port) {
   const to = (p) => `udp://127.0.0.1:${p}?pkt_size=1200`;
@@ -55,4 +81,26 @@ export function startFFmpeg(children, port) {
     '-profile:v', 'baseline', '-pix_fmt', 'yuv420p', '-g', '30', '-bf', '0', '-payload_type', '102', '-f', 'rtp', to(port),
     '-map', '1:a', '-c:a', 'libopus', '-payload_type', '111', '-f', 'rtp', to(port + 1),
   ]);
+}
+
+// The experimenter's gst-launch-1.0.
+export function startLaunch(children, transport, rtpPort, whepPort, more = '') {
+  // The line of the README, with free ports for its 5004 and 8080.
+  const line = `rtprestreamsrc port=${rtpPort} name=s  rtprestreamsink transport=${transport} whep-port=${whepPort} ${more} name=k `
+    + 's.video ! k.video   s.audio ! k.audio';
+  return children.start('gst-launch-1.0', ['-v', ...line.split(/\s+/)], { LC_ALL: 'C' });
+}
+
+export async function startLaunchOnFreePorts(children, transport, more = '') {
+  for (let tries = 5; ; tries--) {
+    const whepPort = await freePort();
+    const server = startLaunch(children, transport, 0, whepPort, more);
+    try {
+      const [, port] = await server.says(/port = (\d+)/);
+      await server.says(/Setting pipeline to PLAYING/);
+      return { server, rtpPort: Number(port), whepPort };
+    } catch (error) {
+      if (tries === 0) throw error;
+    }
+  }
 }

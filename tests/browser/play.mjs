@@ -31,6 +31,9 @@ export async function sample(page) {
           framesDropped: entry.framesDropped,
           keyFramesDecoded: entry.keyFramesDecoded,
           freezeCount: entry.freezeCount,
+          totalFreezesDuration: entry.totalFreezesDuration,
+          nackCount: entry.nackCount,
+          retransmittedPacketsReceived: entry.retransmittedPacketsReceived,
           width: entry.frameWidth,
           height: entry.frameHeight,
         });

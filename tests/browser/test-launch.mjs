@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { artefact, launch, newPage, until } from './browser.mjs';
-import { Children, freePort, startFFmpeg } from './children.mjs';
+import { Children, startFFmpeg, startLaunch, startLaunchOnFreePorts } from './children.mjs';
 import { play, sample } from './play.mjs';
 
 const transport = process.env.RTPRESTREAM_TEST_TRANSPORT;
@@ -13,30 +13,9 @@ assert.ok(transport, 'RTPRESTREAM_TEST_TRANSPORT is not set');
 const name = `launch-${transport}`; // of what is kept
 const children = new Children();
 
-function startServer(rtpPort, whepPort) {
-  // The line of the README, with free ports for its 5004 and 8080.
-  const line = `rtprestreamsrc port=${rtpPort} name=s  rtprestreamsink transport=${transport} whep-port=${whepPort} name=k `
-    + 's.video ! k.video   s.audio ! k.audio';
-  return children.start('gst-launch-1.0', ['-v', ...line.split(/\s+/)], { LC_ALL: 'C' });
-}
-
-async function startOnFreePorts() {
-  for (let tries = 5; ; tries--) {
-    const whepPort = await freePort();
-    const server = startServer(0, whepPort);
-    try {
-      const [, port] = await server.says(/port = (\d+)/);
-      await server.says(/Setting pipeline to PLAYING/);
-      return { server, rtpPort: Number(port), whepPort };
-    } catch (error) {
-      if (tries === 0) throw error;
-    }
-  }
-}
-
 const browser = await launch();
 try {
-  const { server, rtpPort, whepPort } = await startOnFreePorts();
+  const { server, rtpPort, whepPort } = await startLaunchOnFreePorts(children, transport);
   const url = `http://127.0.0.1:${whepPort}/`;
   const { page, complaints } = await newPage(browser);
   const state = () => page.evaluate(() => window.player.state);
@@ -71,7 +50,7 @@ try {
   await until('the end', async () => (await state()) === 'waiting');
   console.log(`at the server's end the page says: ${(await message()).trim().replace(/\s+/g, ' ')}`);
   await page.screenshot({ path: artefact(`${name}-ended.png`) });
-  const again = startServer(rtpPort, whepPort);
+  const again = startLaunch(children, transport, rtpPort, whepPort);
   await again.says(/Setting pipeline to PLAYING/);
   await until('the picture from the new server', async () => (await state()) === 'playing', 60000);
   await again.stop();

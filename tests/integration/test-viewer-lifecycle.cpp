@@ -2,15 +2,12 @@
 // rtprestreamsrc and rtprestreamsink in one process with viewers made of
 // webrtcbin and a real FFmpeg: starts and stops leave nothing behind, and a
 // viewer that vanishes is noticed.
+#include "tests/support/ffmpeg.h"
 #include "tests/support/leaks.h"
 #include "tests/support/transport.h"
 #include "tests/support/webrtc-peer.h"
 
-#include <gio/gio.h>
-
 #include <malloc.h>
-#include <signal.h>
-#include <sys/prctl.h>
 
 #include <atomic>
 #include <string>
@@ -118,46 +115,6 @@ settled_usage ()
   });
   return last;
 }
-
-class Ffmpeg
-{
-public:
-  explicit Ffmpeg (unsigned port)
-  {
-    Owned<char> video (
-        g_strdup_printf ("udp://127.0.0.1:%u?pkt_size=1200", port));
-    Owned<char> audio (
-        g_strdup_printf ("udp://127.0.0.1:%u?pkt_size=1200", port + 1));
-    const char *argv[] = {"ffmpeg", "-nostdin", "-v", "error", "-re", "-f",
-        "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-re", "-f", "lavfi",
-        "-i", "sine=frequency=440:sample_rate=48000", "-map", "0:v", "-c:v",
-        "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v",
-        "baseline", "-pix_fmt", "yuv420p", "-g", "6", "-b:v", "300k",
-        "-payload_type", "102", "-f", "rtp", video.get (), "-map", "1:a",
-        "-c:a", "libopus", "-b:a", "32k", "-payload_type", "111", "-f", "rtp",
-        audio.get (), nullptr};
-    auto launcher = Ref<GSubprocessLauncher>::adopt (
-        g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_SILENCE));
-    g_subprocess_launcher_set_child_setup (
-        launcher.get (), +[] (gpointer) { prctl (PR_SET_PDEATHSIG, SIGKILL); },
-        nullptr, nullptr);
-    Owned<GError> error;
-    process_ = Ref<GSubprocess>::adopt (
-        g_subprocess_launcher_spawnv (launcher.get (), argv, out (error)));
-    if (!process_)
-      g_error ("%s", error->message);
-  }
-  ~Ffmpeg ()
-  {
-    g_subprocess_force_exit (process_.get ());
-    g_subprocess_wait (process_.get (), nullptr, nullptr);
-  }
-  Ffmpeg (const Ffmpeg &) = delete;
-  Ffmpeg &operator= (const Ffmpeg &) = delete;
-
-private:
-  Ref<GSubprocess> process_;
-};
 
 // One pipeline from its start to its end.
 class Stream

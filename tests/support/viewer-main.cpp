@@ -21,6 +21,7 @@ struct Options
   gint viewers = 1;
   gdouble seconds = 10;
   gdouble rate = 20;
+  gint latency = 200;
   gboolean audio_only = FALSE, video_only = FALSE, tcp = FALSE;
   gboolean exit_when_closed = FALSE, vanish = FALSE, json = FALSE;
 };
@@ -272,7 +273,8 @@ Program::join_one ()
       .video = !options_.audio_only,
       .audio = !options_.video_only,
       .vanish = static_cast<bool> (options_.vanish),
-      .tcp_only = static_cast<bool> (options_.tcp)};
+      .tcp_only = static_cast<bool> (options_.tcp),
+      .latency_ms = static_cast<unsigned> (options_.latency)};
   results_.emplace_back ();
   viewers_.push_back (std::make_shared<WhepViewer> (nullptr, client_,
       std::move (options), [this, index] (WhepViewer &v, Event event) {
@@ -339,6 +341,8 @@ main (int argc, char **argv)
       {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o.seconds, "all leave after (10)",
           "S"},
       {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &o.rate, "joins a second (20)", "R"},
+      {"latency", 0, 0, G_OPTION_ARG_INT, &o.latency,
+          "of the jitter buffer (200)", "MS"},
       {"audio-only", 0, 0, G_OPTION_ARG_NONE, &o.audio_only, "offer no video",
           nullptr},
       {"video-only", 0, 0, G_OPTION_ARG_NONE, &o.video_only, "offer no audio",
@@ -360,7 +364,8 @@ main (int argc, char **argv)
   g_option_context_free (context);
   o.url.reset (url);
   if (!parsed || !o.url || o.viewers < 1 || o.viewers > 1000 || o.seconds <= 0
-      || o.seconds > 1e6 || o.rate <= 0 || (o.audio_only && o.video_only)) {
+      || o.seconds > 1e6 || o.rate <= 0 || o.latency < 0 || o.latency > 60000
+      || (o.audio_only && o.video_only)) {
     std::fprintf (stderr, "restream-test-viewer: %s\n",
         error ? error->message : "wrong options, see --help");
     return 2;

@@ -148,7 +148,8 @@ WebrtcPeer::start ()
   if (!webrtc_)
     return Error{Code::internal, "no webrtcbin"};
   g_object_set (webrtc_.get (), "bundle-policy",
-      GST_WEBRTC_BUNDLE_POLICY_MAX_BUNDLE, nullptr);
+      GST_WEBRTC_BUNDLE_POLICY_MAX_BUNDLE, "latency", options_.latency_ms,
+      nullptr);
   gst_bin_add (GST_BIN (pipeline_.get ()), webrtc_.get ());
   // Made beforehand: an element added while the pipeline goes down would stay up.
   for (auto &sink : sinks_) {

@@ -28,6 +28,8 @@ struct PeerOptions
   int audio_payload_type = 97;
   // Takes the answer's TCP candidates alone, as in a network without UDP.
   bool tcp_only = false;
+  // Of its jitter buffer: how long a packet may take that has to be asked for again.
+  unsigned latency_ms = 200;
 };
 
 // What a peer tells its owner. All times are g_get_monotonic_time().

@@ -14,6 +14,7 @@ struct ViewerOptions
   bool audio = true;
   bool vanish = false; // leave without a DELETE
   bool tcp_only = false; // ICE-TCP
+  unsigned latency_ms = 200; // of the jitter buffer
 };
 
 // Times are g_get_monotonic_time(), 0: did not happen.
