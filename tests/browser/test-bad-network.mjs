@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Chromium behind a network that loses 5 % of everything either way, the handshake included:
-// it plays. Then its address changes, again and again: the same session goes on.
+// it plays. Then its address changes, again and again: the same session of the native transport
+// goes on (libnice, behind the other one, does not follow a browser).
 // For the transport of RTPRESTREAM_TEST_TRANSPORT.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -11,7 +12,7 @@ import { brightness, sample } from './play.mjs';
 const transport = process.env.RTPRESTREAM_TEST_TRANSPORT;
 assert.ok(transport, 'RTPRESTREAM_TEST_TRANSPORT is not set');
 const FPS = 30;
-const ADDRESSES = 4;
+const ADDRESSES = transport === 'native' ? 4 : 0;
 const children = new Children();
 const seconds = (s) => new Promise((done) => setTimeout(done, s * 1000));
 
@@ -62,7 +63,8 @@ try {
     console.log(`30 pictures ${measured.changes.at(-1)} s after address ${i + 2}`);
   }
   const end = await relay.tell('stats');
-  assert.ok(end.stale > 0, 'nothing went to the old addresses');
+  assert.equal(end.rebinds, ADDRESSES);
+  assert.ok(ADDRESSES === 0 || end.stale > 0, 'nothing went to the old addresses');
   assert.ok(await page.evaluate(() => window.before === window.player.pc), 'another connection');
   assert.equal(posts, 1);
   writeFileSync(artefact(`bad-network-${transport}.json`), JSON.stringify({ ...measured, end }, null, 2));

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "plugin/transport/native/stun/path-probe.h"
+
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,8 +26,9 @@ struct TextHash
 template <typename T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
-// Which thread a session lives on. Asked for messages to sessions, and for
-// connectivity checks that come to another thread: never on the packet path.
+// Which thread a session lives on. Asked for messages to sessions, for connectivity
+// checks that come to another thread, and for what comes from an address that nobody knows:
+// never on the packet path.
 // Thread: any.
 class Directory
 {
@@ -50,6 +54,53 @@ public:
     std::lock_guard lock (mutex_);
     by_session_.erase (session);
   }
+  // The SSRC of a viewer's RTCP. Viewers choose it, so several may have the same.
+  void add_source (std::uint32_t ssrc, std::uint64_t session)
+  {
+    std::lock_guard lock (mutex_);
+    by_source_.emplace (ssrc, session);
+  }
+  void remove_source (std::uint32_t ssrc, std::uint64_t session)
+  {
+    std::lock_guard lock (mutex_);
+    auto [at, end] = by_source_.equal_range (ssrc);
+    for (; at != end; ++at) {
+      if (at->second == session) {
+        by_source_.erase (at);
+        return;
+      }
+    }
+  }
+  // None: nobody has it, or more than one has.
+  std::optional<std::uint64_t> find_source (std::uint32_t ssrc) const
+  {
+    std::lock_guard lock (mutex_);
+    auto found = by_source_.find (ssrc);
+    if (found == by_source_.end ())
+      return std::nullopt;
+    auto next = std::next (found);
+    if (next != by_source_.end () && next->first == ssrc)
+      return std::nullopt;
+    return found->second;
+  }
+  // Checks of our own that wait for their answer.
+  void add_probe (const TransactionId &id, std::uint64_t session)
+  {
+    std::lock_guard lock (mutex_);
+    by_probe_[id] = session;
+  }
+  void remove_probe (const TransactionId &id)
+  {
+    std::lock_guard lock (mutex_);
+    by_probe_.erase (id);
+  }
+  std::optional<std::uint64_t> find_probe (const TransactionId &id) const
+  {
+    std::lock_guard lock (mutex_);
+    auto found = by_probe_.find (id);
+    return found == by_probe_.end () ? std::nullopt
+                                     : std::optional (found->second);
+  }
   // Null: there is none.
   IoThread *find_ufrag (std::string_view ufrag) const
   {
@@ -69,6 +120,10 @@ private:
   TextMap<IoThread *> by_ufrag_; // protected by mutex_
   std::unordered_map<std::uint64_t, IoThread *>
       by_session_; // protected by mutex_
+  std::unordered_multimap<std::uint32_t, std::uint64_t>
+      by_source_; // protected by mutex_
+  std::unordered_map<TransactionId, std::uint64_t, TransactionIdHash>
+      by_probe_; // protected by mutex_
 };
 
 } // namespace restream::transport::native

@@ -3,6 +3,8 @@
 
 #include "plugin/transport/native/io/io-thread.h"
 
+#include "common/bytes.h"
+
 #include <algorithm>
 
 namespace restream::transport::native {
@@ -21,6 +23,9 @@ constexpr std::int64_t kPathQuietUs = 3'000'000;
 // are still there check and report more often.
 constexpr std::int64_t kFarewellUs = 10'000'000;
 constexpr std::int64_t kReportIntervalUs = 1'000'000;
+// A probe is repeated like that; then the viewer's next packet begins again.
+constexpr unsigned kMaxProbes = 4;
+constexpr std::int64_t kProbeIntervalUs = 200'000;
 constexpr std::size_t kMaxPaths =
     8; // a viewer's checks come from each of its candidates
 
@@ -30,14 +35,14 @@ is_dtls (std::span<const std::uint8_t> bytes) // RFC 7983
   return !bytes.empty () && bytes[0] >= 20 && bytes[0] <= 63;
 }
 
+} // namespace
+
 bool
-is_rtcp (std::span<const std::uint8_t> bytes) // RFC 5761, section 4
+is_rtcp (std::span<const std::uint8_t> bytes)
 {
   return bytes.size () >= 2 && bytes[0] >= 128 && bytes[0] <= 191
       && bytes[1] >= 192 && bytes[1] <= 223;
 }
-
-} // namespace
 
 Session::Session (SessionSettings settings,
     std::shared_ptr<SessionObserver> observer)
@@ -63,11 +68,16 @@ Session::detach ()
   for (const Path &path : paths_)
     thread_->unbind (path, *this);
   for (const auto &[path, receiver] : lent_)
-    receiver->post (
-        [path = path] (IoThread &thread) { thread.forget_foreign (path.remote); });
+    receiver->post ([path = path] (IoThread &thread) {
+      thread.forget_foreign (path.remote);
+    });
   thread_->remove_ufrag (local_.ufrag);
   if (old_local_)
     thread_->remove_ufrag (old_local_->ufrag);
+  end_probe ();
+  if (source_)
+    thread_->remove_source (*source_, *this);
+  source_.reset ();
   for (Media media : kAllMedia)
     thread_->queue ().forget (observer_->session_counters (media).dropped);
 }
@@ -104,19 +114,7 @@ Session::handle_check (const CheckName &name, const CheckResult &check,
     nominated_ = false;
   }
 
-  bool known =
-      std::find (paths_.begin (), paths_.end (), path) != paths_.end ();
-  if (!known) {
-    if (paths_.size () == kMaxPaths) {
-      auto oldest = std::find_if (paths_.begin (), paths_.end (),
-          [this] (const Path &p) { return !(path_ && p == *path_); });
-      thread_->unbind (*oldest, *this);
-      paths_.erase (oldest);
-    }
-    paths_.push_back (path);
-    thread_->bind (path, *this);
-  }
-
+  learn_path (path);
   std::int64_t now = thread_->now_us ();
   hear ();
   if (path_ && *path_ == path) {
@@ -142,8 +140,81 @@ Session::handle_check (const CheckName &name, const CheckResult &check,
 }
 
 void
+Session::learn_path (const Path &path)
+{
+  if (std::find (paths_.begin (), paths_.end (), path) != paths_.end ())
+    return;
+  if (paths_.size () == kMaxPaths) {
+    auto oldest = std::find_if (paths_.begin (), paths_.end (),
+        [this] (const Path &p) { return !(path_ && p == *path_); });
+    thread_->unbind (*oldest, *this);
+    paths_.erase (oldest);
+  }
+  paths_.push_back (path);
+  thread_->bind (path, *this);
+}
+
+void
+Session::handle_stray (std::span<std::uint8_t> bytes, const Path &path)
+{
+  if (handle_rtcp (bytes) && !(*path_ == path))
+    probe (path);
+}
+
+// The viewer speaks from somewhere else than media goes to. It holds the keys, but who
+// repeats its packets from there does not: so no media before the address has answered.
+void
+Session::probe (const Path &path)
+{
+  if (ended_ || (probe_ && probe_->path () == path))
+    return;
+  end_probe ();
+  probe_ = std::make_unique<PathProbe> (path, local_.ufrag, remote_.ufrag,
+      remote_.pwd);
+  repeat_probe ();
+}
+
+void
+Session::repeat_probe ()
+{
+  if (probes_sent_ == kMaxProbes)
+    return end_probe ();
+  probes_sent_++;
+  next_probe_us_ = thread_->now_us () + kProbeIntervalUs;
+  thread_->send_probe (*probe_, *this);
+}
+
+void
+Session::end_probe ()
+{
+  if (probe_)
+    thread_->forget_probe (*probe_);
+  probe_.reset ();
+  probes_sent_ = 0;
+}
+
+void
+Session::handle_probe_answer (std::span<const std::uint8_t> bytes,
+    const Path &path, IoThread &receiver)
+{
+  if (!probe_ || ended_)
+    return;
+  if (!(probe_->path () == path) || !probe_->is_answered_by (bytes))
+    return reject ();
+  end_probe ();
+  learn_path (path);
+  if (&receiver != thread_)
+    lend (path, receiver);
+  hear ();
+  path_ = path;
+  path_heard_us_ = thread_->now_us ();
+}
+
+void
 Session::lose_path (const Path &path)
 {
+  if (probe_ && probe_->path () == path)
+    end_probe ();
   thread_->unbind (path, *this);
   std::erase (paths_, path);
   if (!path_ || !(*path_ == path))
@@ -167,9 +238,12 @@ Session::handle_datagram (std::span<std::uint8_t> bytes, const Path &path)
   if (is_dtls (bytes)) {
     handle_dtls (bytes);
   } else if (is_rtcp (bytes)) {
-    if (path_ && *path_ == path)
+    if (!handle_rtcp (bytes))
+      return;
+    if (*path_ == path)
       path_heard_us_ = thread_->now_us ();
-    handle_rtcp (bytes);
+    else if (thread_->now_us () - path_heard_us_ > kPathQuietUs)
+      probe (path); // it has come back to a path it had before
   } else {
     reject (); // anything else, such as RTP, has no meaning from a viewer
   }
@@ -237,19 +311,26 @@ Session::begin_media ()
     serve (media);
 }
 
-void
+bool
 Session::handle_rtcp (std::span<std::uint8_t> bytes)
 {
   if (!receiver_ || !sender_ || !feed_ || !path_)
-    return;
+    return false;
   SrtpReceiver::Plain plain = receiver_->unprotect_rtcp (bytes);
-  if (!plain)
-    return reject ();
+  if (!plain) {
+    reject ();
+    return false;
+  }
+  if (!source_) {
+    source_ = be32 (plain.packet, 4);
+    thread_->add_source (*source_, *this);
+  }
   // Who holds the keys and says so still wants the stream: as good as a check.
   hear ();
   dtls_->peer_confirmed ();
   sender_->handle_rtcp (plain.packet, *feed_, thread_->queue (), *path_,
       thread_->now_us ());
+  return true;
 }
 
 void
@@ -294,6 +375,8 @@ Session::deadline_us () const
   if (!sender_)
     return std::min (deadline, born_us_ + kConnectTimeoutUs);
   deadline = std::min (deadline, next_report_us_);
+  if (probe_)
+    deadline = std::min (deadline, next_probe_us_);
   if (state_ == ViewerState::connected)
     deadline = std::min (deadline, consent_us_ + kQuietUs);
   if (farewell_us_)
@@ -333,6 +416,8 @@ Session::handle_deadline ()
     return end ({Code::timeout, "nothing was heard of the viewer any more"});
   if (state_ == ViewerState::connected && now >= consent_us_ + kQuietUs)
     set_state (ViewerState::disconnected);
+  if (probe_ && now >= next_probe_us_)
+    repeat_probe ();
   if (now >= next_report_us_) {
     next_report_us_ = now + kReportIntervalUs;
     if (feed_ && path_ && now - consent_us_ <= kConsentUs)
@@ -410,8 +495,12 @@ Session::lend (const Path &path, IoThread &receiver)
     if (lent.remote == path.remote && to == &receiver)
       return;
   }
-  if (lent_.size () == kMaxPaths)
-    return; // it still comes here by its checks
+  if (lent_.size () == kMaxPaths) {
+    lent_.front ().second->post (
+        [remote = lent_.front ().first.remote] (
+            IoThread &thread) { thread.forget_foreign (remote); });
+    lent_.erase (lent_.begin ());
+  }
   lent_.emplace_back (path, &receiver);
   receiver.post ([path, owner = thread_] (IoThread &thread) {
     thread.learn_foreign (path.remote, *owner);

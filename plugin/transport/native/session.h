@@ -6,6 +6,7 @@
 #include "plugin/transport/native/media-sender.h"
 #include "plugin/transport/native/srtp/srtp-receiver.h"
 #include "plugin/transport/native/stun/binding.h"
+#include "plugin/transport/native/stun/path-probe.h"
 
 #include <array>
 #include <cstdint>
@@ -17,6 +18,8 @@
 namespace restream::transport::native {
 
 class IoThread;
+
+bool is_rtcp (std::span<const std::uint8_t> datagram); // RFC 5761, section 4
 
 // What a session tells its viewer, and where it counts. Thread: the session's.
 class SessionObserver
@@ -84,6 +87,13 @@ public:
   // Anything else from an address that is bound to the session.
   void handle_datagram (std::span<std::uint8_t> bytes, const Path &path);
 
+  // RTCP that seems to be the viewer's, from an address that is not bound to it. If it
+  // is authentic, the address is asked for a proof.
+  void handle_stray (std::span<std::uint8_t> bytes, const Path &path);
+  // receiver: the thread that the answer came to.
+  void handle_probe_answer (std::span<const std::uint8_t> bytes,
+      const Path &path, IoThread &receiver);
+
   // Nothing comes or goes there any more.
   void lose_path (const Path &path);
 
@@ -111,7 +121,12 @@ public:
 
 private:
   void handle_dtls (std::span<std::uint8_t> bytes);
-  void handle_rtcp (std::span<std::uint8_t> bytes);
+  // false: not authentic, or too early.
+  bool handle_rtcp (std::span<std::uint8_t> bytes);
+  void learn_path (const Path &path);
+  void probe (const Path &path);
+  void repeat_probe ();
+  void end_probe ();
   void run_dtls ();
   void send_dtls ();
   void begin_media ();
@@ -137,6 +152,10 @@ private:
   std::optional<Path> path_; // the one in use
   bool nominated_ = false;
   std::vector<std::pair<Path, IoThread *>> lent_;
+  std::unique_ptr<PathProbe> probe_;
+  unsigned probes_sent_ = 0;
+  std::int64_t next_probe_us_ = 0;
+  std::optional<std::uint32_t> source_; // the SSRC of its RTCP
   std::int64_t born_us_ = 0;
   std::int64_t consent_us_ = 0; // of the last sign of life; 0 = none yet
   std::int64_t path_heard_us_ = 0; // the same of the path in use

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/io/io-thread.h"
 
+#include "common/bytes.h"
+
 #include <pthread.h>
 #include <sys/epoll.h>
 
@@ -22,6 +24,7 @@ constexpr std::int64_t kGatherUs = 1000;
 constexpr std::int64_t kMinTimerUs = 1000;
 constexpr unsigned kMaxHops = 3;
 constexpr std::size_t kMaxForeign = 64 * 1024;
+constexpr std::size_t kRtcpHead = 8; // with the sender's SSRC, in the clear
 
 bool
 add_to_epoll (int epoll, int fd, std::uint32_t events)
@@ -167,8 +170,11 @@ IoThread::receive_udp ()
 void
 IoThread::dispatch (const Path &path, std::span<std::uint8_t> bytes)
 {
-  if (looks_like_stun (bytes))
-    return dispatch_check ({path, this, 0}, bytes);
+  if (looks_like_stun (bytes)) {
+    if (!dispatch_answer (path, bytes))
+      dispatch_check ({path, this, 0}, bytes);
+    return;
+  }
   if (auto found = by_address_.find (path.remote);
       found != by_address_.end ()) {
     Session &session = *found->second;
@@ -176,25 +182,63 @@ IoThread::dispatch (const Path &path, std::span<std::uint8_t> bytes)
     return settle (session);
   }
   if (auto foreign = foreign_.find (path.remote); foreign != foreign_.end ())
-    foreign->second->post ([path,
-                               copy = std::vector<std::uint8_t> (bytes.begin (),
-                                   bytes.end ())] (IoThread &owner) mutable {
-      auto found = owner.by_address_.find (path.remote);
-      if (found == owner.by_address_.end ())
-        return;
-      Session &session = *found->second;
-      session.handle_datagram (copy, path);
-      owner.settle (session);
-    });
-  // Else nobody has asked for it.
+    return foreign->second->post (
+        [path,
+            copy = std::vector<std::uint8_t> (bytes.begin (), bytes.end ())] (
+            IoThread &owner) mutable {
+          auto found = owner.by_address_.find (path.remote);
+          if (found == owner.by_address_.end ())
+            return;
+          Session &session = *found->second;
+          session.handle_datagram (copy, path);
+          owner.settle (session);
+        });
+  dispatch_stray (path, bytes);
+}
+
+// From an address that nobody knows. RTCP may be of a viewer whose NAT has given it
+// another one; the rest nobody has asked for.
+void
+IoThread::dispatch_stray (const Path &path, std::span<const std::uint8_t> bytes)
+{
+  if (!is_rtcp (bytes) || bytes.size () < kRtcpHead)
+    return;
+  std::optional<std::uint64_t> session =
+      directory_.find_source (be32 (bytes, 4));
+  if (session)
+    with_session (*session,
+        [path,
+            copy = std::vector<std::uint8_t> (bytes.begin (), bytes.end ())] (
+            Session &owner) mutable { owner.handle_stray (copy, path); });
+}
+
+// The answer to a probe. false: it is none.
+bool
+IoThread::dispatch_answer (const Path &path,
+    std::span<const std::uint8_t> bytes)
+{
+  std::optional<TransactionId> id = answered_transaction (bytes);
+  if (!id)
+    return false;
+  if (std::optional<std::uint64_t> session = directory_.find_probe (*id))
+    with_session (*session,
+        [path, receiver = this,
+            copy = std::vector<std::uint8_t> (bytes.begin (), bytes.end ())] (
+            Session &owner) {
+          owner.handle_probe_answer (copy, path, *receiver);
+        });
+  return true;
 }
 
 void
 IoThread::handle_tcp (TcpConnection &connection,
     std::span<std::uint8_t> datagram)
 {
-  if (looks_like_stun (datagram))
-    return dispatch_check ({connection.path (), this, 0}, datagram);
+  if (looks_like_stun (datagram)) {
+    if (!dispatch_answer (connection.path (), datagram))
+      dispatch_check ({connection.path (), this, 0}, datagram);
+    return;
+  }
   if (Session *session = connection.session) {
     session->handle_datagram (datagram, connection.path ());
     settle (*session);
@@ -507,6 +551,31 @@ IoThread::remove_ufrag (const std::string &ufrag)
 {
   by_ufrag_.erase (ufrag);
   directory_.remove_ufrag (ufrag);
+}
+
+void
+IoThread::add_source (std::uint32_t ssrc, const Session &session)
+{
+  directory_.add_source (ssrc, session.id ());
+}
+
+void
+IoThread::remove_source (std::uint32_t ssrc, const Session &session)
+{
+  directory_.remove_source (ssrc, session.id ());
+}
+
+void
+IoThread::send_probe (const PathProbe &probe, const Session &session)
+{
+  directory_.add_probe (probe.id (), session.id ());
+  send (probe.path (), probe.request ());
+}
+
+void
+IoThread::forget_probe (const PathProbe &probe)
+{
+  directory_.remove_probe (probe.id ());
 }
 
 void

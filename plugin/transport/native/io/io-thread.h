@@ -9,6 +9,7 @@
 #include "plugin/transport/native/session.h"
 #include "plugin/transport/native/stream-feed.h"
 #include "plugin/transport/native/stun/binding.h"
+#include "plugin/transport/native/stun/path-probe.h"
 
 #include <atomic>
 #include <functional>
@@ -71,6 +72,12 @@ public:
   void unbind (const Path &path, const Session &session);
   void add_ufrag (const std::string &ufrag, Session &session);
   void remove_ufrag (const std::string &ufrag);
+  // Packets with this SSRC that come from anywhere are the session's, perhaps.
+  void add_source (std::uint32_t ssrc, const Session &session);
+  void remove_source (std::uint32_t ssrc, const Session &session);
+  // Sends a check; its answer, wherever it comes in, is handed to the session.
+  void send_probe (const PathProbe &probe, const Session &session);
+  void forget_probe (const PathProbe &probe);
   // Datagrams from there go to another thread.
   void learn_foreign (const Address &remote, IoThread &owner);
   void forget_foreign (const Address &remote);
@@ -96,6 +103,8 @@ private:
       std::span<std::uint8_t> datagram) override;
   void tcp_ended (TcpConnection &connection) override;
   void dispatch (const Path &path, std::span<std::uint8_t> bytes);
+  void dispatch_stray (const Path &path, std::span<const std::uint8_t> bytes);
+  bool dispatch_answer (const Path &path, std::span<const std::uint8_t> bytes);
   void dispatch_check (Arrival arrival, std::span<const std::uint8_t> bytes);
   void check (Session &session, const CheckName &name, const Arrival &arrival,
       std::span<const std::uint8_t> bytes);

@@ -130,9 +130,10 @@ CheckResponder::answer (std::span<const std::uint8_t> datagram,
       .reply = reply};
 }
 
-std::span<const std::uint8_t>
-CheckResponder::make_check (std::string_view local_ufrag,
-    std::string_view remote_ufrag, std::string_view remote_password)
+std::size_t
+write_check (StunAgent &agent, std::span<std::uint8_t> out,
+    std::string_view local_ufrag, std::string_view remote_ufrag,
+    std::string_view remote_password)
 {
   std::string name (remote_ufrag);
   name += ':';
@@ -141,12 +142,24 @@ CheckResponder::make_check (std::string_view local_ufrag,
     return reinterpret_cast<const std::uint8_t *> (text.data ());
   };
   StunMessage message{};
-  std::size_t bytes = stun_usage_ice_conncheck_create (&agent_, &message,
-      reply_.data (), reply_.size (), bytes_of (name), name.size (),
-      bytes_of (remote_password), remote_password.size (), false, false,
-      kOwnPriority, 0, nullptr, STUN_USAGE_ICE_COMPATIBILITY_RFC5245);
+  return stun_usage_ice_conncheck_create (&agent, &message, out.data (),
+      out.size (), bytes_of (name), name.size (), bytes_of (remote_password),
+      remote_password.size (), false, false, kOwnPriority, 0, nullptr,
+      STUN_USAGE_ICE_COMPATIBILITY_RFC5245);
+}
+
+std::span<const std::uint8_t>
+CheckResponder::make_check (std::string_view local_ufrag,
+    std::string_view remote_ufrag, std::string_view remote_password)
+{
+  std::size_t bytes =
+      write_check (agent_, reply_, local_ufrag, remote_ufrag, remote_password);
   if (bytes == 0)
     return {};
+  StunMessage message{};
+  message.agent = &agent_;
+  message.buffer = reply_.data ();
+  message.buffer_len = reply_.size ();
   // The agent would remember it until the response.
   StunTransactionId id;
   stun_message_id (&message, id);

@@ -39,6 +39,12 @@ struct CheckResult
   std::span<const std::uint8_t> reply; // valid until the next check
 };
 
+// A check of our own, into `out`: its length; 0: it failed. The agent remembers it until
+// its response, and points to the password meanwhile.
+std::size_t write_check (StunAgent &agent, std::span<std::uint8_t> out,
+    std::string_view local_ufrag, std::string_view remote_ufrag,
+    std::string_view remote_password);
+
 // Thread: its owner's.
 class CheckResponder
 {
