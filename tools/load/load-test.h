@@ -65,7 +65,9 @@ private:
   void finish ();
   bool every_second ();
   void show (const PeerTotals &totals);
-  Report make_report ();
+  Report make_report () const;
+  void add_joins (Report &report) const;
+  void add_window (Report &report) const;
   Sample sample () const;
 
   void peer_playing (unsigned id, const PeerTimes &times) override;
@@ -87,7 +89,7 @@ private:
   std::vector<std::unique_ptr<Viewer>> viewers_;
   Phase phase_ = Phase::resolving;
   std::optional<Error> cannot_begin_;
-  bool interrupted_ = false, impatient_ = false;
+  bool interrupted_ = false;
   std::int64_t joining_us_ = 0, leaving_us_ = 0;
   Timer join_timer_, second_timer_, phase_timer_;
 
@@ -95,7 +97,6 @@ private:
   Sample begin_, end_;
   std::vector<PeerWindow> windows_;
   std::uint64_t lost_before_ = 0;
-  unsigned played_at_end_ = 0;
   double late_ms_ = 0;
   Sample last_shown_;
 };

@@ -201,8 +201,8 @@ to_table (const Report &r)
     t.line ("  %u lost it before the end", r.ended_early);
   for (const auto &[reason, times] : r.failures)
     t.line ("  %6u x %s", times, reason.c_str ());
-  if (r.delete_failures)
-    t.line ("  %6u x DELETE failed", r.delete_failures);
+  for (const auto &[reason, times] : r.delete_failures)
+    t.line ("  %6u x DELETE: %s", times, reason.c_str ());
   t.line ("%s", "");
   t.line ("  %-28s %9s %9s %9s %9s", "ms", "p50", "p95", "p99", "max");
   t.times ("POST to answer", r.answer_ms);
@@ -274,8 +274,8 @@ to_json (const Report &r)
   json.count ("ok", r.played);
   json.count ("failed", r.started - r.played);
   json.count ("ended_early", r.ended_early);
-  json.count ("delete_failures", r.delete_failures);
   json.failures ("failures", r.failures);
+  json.failures ("delete_failures", r.delete_failures);
   json.distribution ("answer_ms", r.answer_ms);
   json.distribution ("ice_ms", r.ice_ms);
   json.distribution ("dtls_ms", r.dtls_ms);

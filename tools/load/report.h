@@ -41,7 +41,7 @@ struct Report
   unsigned ended_early = 0; // of these, before the end
   bool interrupted = false;
   std::map<std::string, unsigned> failures; // reason, and how often
-  unsigned delete_failures = 0;
+  std::map<std::string, unsigned> delete_failures; // likewise
 
   // All from the POST.
   Distribution answer_ms, ice_ms, dtls_ms, packet_ms, keyframe_ms;

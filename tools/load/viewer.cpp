@@ -149,9 +149,11 @@ Viewer::send_delete ()
       [this] (Result<HttpReply> reply) {
         deleting_ = false;
         // 404: the server has ended it before.
-        delete_failed_ = !reply
-            || (!SOUP_STATUS_IS_SUCCESSFUL (reply->status)
-                && reply->status != SOUP_STATUS_NOT_FOUND);
+        if (!reply)
+          delete_problem_ = reply.error ().what;
+        else if (!SOUP_STATUS_IS_SUCCESSFUL (reply->status)
+            && reply->status != SOUP_STATUS_NOT_FOUND)
+          delete_problem_ = reply->status_text;
         world_.changed ();
       });
 }

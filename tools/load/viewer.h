@@ -66,7 +66,8 @@ public:
   std::int64_t posted_us () const { return posted_us_; }
   std::int64_t answered_us () const { return answered_us_; }
   const PeerTimes &times () const { return times_; }
-  bool delete_failed () const { return delete_failed_; }
+  // Empty: none, up to now.
+  const std::string &delete_problem () const { return delete_problem_; }
 
 private:
   void handle_reply (Result<HttpReply> reply);
@@ -84,7 +85,8 @@ private:
   std::string session_url_;
   std::int64_t posted_us_ = 0, answered_us_ = 0; // 0: did not happen
   PeerTimes times_;
-  bool played_ = false, deleting_ = false, delete_failed_ = false;
+  bool played_ = false, deleting_ = false;
+  std::string delete_problem_;
 };
 
 } // namespace restream::load
