@@ -13,9 +13,12 @@ namespace restream::load {
 
 namespace {
 
+// Of each candidate so many checks in a hurry, then as browsers do; and a server that
+// is behind is not to be buried under checks, which is what many viewers would do.
 constexpr std::int64_t kCheckIntervalUs = 20'000;
-// A server that is behind is not to be buried.
-constexpr unsigned kHurriedChecks = 100;
+constexpr std::size_t kHurriedChecks = 10;
+constexpr std::int64_t kBrowserIntervalUs = 50'000;
+constexpr std::size_t kEagerChecks = 30;
 constexpr std::int64_t kPatientIntervalUs = 200'000;
 constexpr std::int64_t kConsentIntervalUs = 2'500'000;
 // RFC 8445, section 5.1.2: what a peer-reflexive candidate of ours would have.
@@ -98,8 +101,11 @@ IceClient::next_check (std::int64_t now_us)
         + static_cast<std::int64_t> (random_u32 ())
             % (kConsentIntervalUs * 4 / 10);
   } else {
+    const std::size_t checks = ++checks_ / candidates_.size ();
     due_us_ = now_us
-        + (++checks_ < kHurriedChecks ? kCheckIntervalUs : kPatientIntervalUs);
+        + (checks < kHurriedChecks      ? kCheckIntervalUs
+                : checks < kEagerChecks ? kBrowserIntervalUs
+                                        : kPatientIntervalUs);
   }
 
   Transaction &transaction =

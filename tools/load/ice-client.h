@@ -80,7 +80,7 @@ private:
   std::array<std::uint8_t, 1024> out_;
 
   std::int64_t due_us_;
-  unsigned checks_ = 0; // while connecting
+  std::size_t checks_ = 0; // while connecting
   std::size_t next_candidate_ = 0;
   std::array<Transaction, 96> transactions_;
   std::size_t next_transaction_ = 0;

@@ -17,9 +17,9 @@ namespace restream::load {
 namespace {
 
 constexpr guint kJoinTickMs = 5;
-constexpr std::int64_t kSecondUs = 1'000'000;
 // DELETEs take no longer, or are not waited for.
-constexpr std::int64_t kLeaveLimitUs = 5 * kSecondUs;
+constexpr unsigned kLeaveLimitMs = 5000;
+constexpr unsigned kLeaveLimitPerViewerMs = 10;
 constexpr std::size_t kMaxAddresses = 4; // of our own, in the offer
 // Descriptors that are no viewer's.
 constexpr rlim_t kSpareDescriptors = 64;
@@ -327,14 +327,14 @@ LoadTest::leave ()
   if (phase_ >= Phase::leaving)
     return;
   phase_ = Phase::leaving;
-  leaving_us_ = g_get_monotonic_time ();
   for (const auto &viewer : viewers_)
     if (viewer->state () != Viewer::State::idle)
       viewer->leave ();
-  phase_timer_ = Timer (context_.get (), kLeaveLimitUs / 1000, [this] {
-    finish ();
-    return false;
-  });
+  phase_timer_ = Timer (context_.get (),
+      kLeaveLimitMs + kLeaveLimitPerViewerMs * options_.viewers, [this] {
+        finish ();
+        return false;
+      });
   // Never from within what has called us.
   post (context_.get (), [this] { check_phase (); });
 }

@@ -90,7 +90,7 @@ private:
   Phase phase_ = Phase::resolving;
   std::optional<Error> cannot_begin_;
   bool interrupted_ = false;
-  std::int64_t joining_us_ = 0, leaving_us_ = 0;
+  std::int64_t joining_us_ = 0;
   Timer join_timer_, second_timer_, phase_timer_;
 
   std::optional<ProcessUsage> server_before_;
