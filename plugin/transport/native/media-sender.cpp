@@ -62,7 +62,7 @@ bool
 MediaSender::fell_behind (const Cursor &cursor, const PacketRing &ring,
     std::int64_t now_us) const
 {
-  if (cursor.next < ring.oldest ())
+  if (cursor.next < ring.kept_from ())
     return true;
   PacketRing::Entry entry = ring.find (cursor.next);
   return entry.burst && now_us - entry.burst->arrival_us () > kMaxLagUs;

@@ -43,6 +43,7 @@ PacketRing::drop_oldest ()
     if (Entry &entry = slot (packet.sequence);
         entry.burst == bursts_.front ().get ())
       entry = {};
+    kept_from_ = std::max (kept_from_, packet.sequence + 1);
   }
   bursts_.pop_front ();
 }
@@ -52,16 +53,16 @@ PacketRing::clear ()
 {
   bursts_.clear ();
   newest_join_.reset ();
+  kept_from_ = 0;
   std::fill (slots_.begin (), slots_.end (), Entry{});
 }
 
 std::uint64_t
-PacketRing::oldest () const
+PacketRing::kept_from () const
 {
-  std::uint64_t first = bursts_.front ()->packets ().front ().sequence;
   std::uint64_t reach =
       newest_ + 1 > slots_.size () ? newest_ + 1 - slots_.size () : 0;
-  return std::max (first, reach);
+  return std::max (kept_from_, reach);
 }
 
 PacketRing::Entry

@@ -35,8 +35,8 @@ public:
   bool empty () const { return bursts_.empty (); }
   // Highest sequence number there is. Not of an empty ring.
   std::uint64_t newest () const { return newest_; }
-  // Below it all is gone. Not of an empty ring.
-  std::uint64_t oldest () const;
+  // Below it all is gone: who has not sent that yet has lost something.
+  std::uint64_t kept_from () const;
   // What is or was never there has no burst.
   Entry find (std::uint64_t sequence) const;
   // The same for the 16 bits of a NACK: the newest one with these.
@@ -57,6 +57,7 @@ private:
   std::vector<Entry> slots_;
   std::deque<std::shared_ptr<const Burst>> bursts_; // oldest first
   std::uint64_t newest_ = 0;
+  std::uint64_t kept_from_ = 0; // by age; the capacity is another bound
   std::optional<std::uint64_t> newest_join_;
 };
 

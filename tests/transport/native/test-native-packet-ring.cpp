@@ -181,7 +181,7 @@ ring_finds ()
   ring.append (maker.make ({number (3), number (5), number (7)}));
   ring.append (maker.make ({number (4), number (8)}));
   const std::uint64_t first = kFirstTurn + base;
-  g_assert_cmpuint (ring.oldest (), ==, first);
+  g_assert_cmpuint (ring.kept_from (), ==, first);
   g_assert_cmpuint (ring.newest (), ==, first + 8);
   g_assert_cmpuint (*ring.newest_join (), ==, first + 1);
   for (unsigned i = 0; i <= 8; i++) {
@@ -223,7 +223,7 @@ ring_forgets ()
     bursts.push_back (burst);
     ring.append (std::move (burst));
     g_assert_cmpuint (ring.newest (), ==, next - 1);
-    const std::uint64_t oldest = ring.oldest ();
+    const std::uint64_t oldest = ring.kept_from ();
     g_assert_cmpuint (ring.newest () - oldest, <, kCapacity);
     for (std::uint64_t n = oldest; n < next; n++) {
       check_there (ring.find (n), n);
@@ -248,11 +248,11 @@ ring_forgets_what_is_old ()
     ring.append (maker.make ({i}, {}, i * PacketRing::kKeepUs / 10));
   g_assert_null (ring.find (kFirstTurn + 88).packet);
   check_there (ring.find (kFirstTurn + 89), kFirstTurn + 89);
-  g_assert_cmpuint (ring.oldest (), ==, kFirstTurn + 89);
+  g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 89);
   // The newest is never too old.
   ring.append (maker.make ({100}, {}, 1000 * PacketRing::kKeepUs));
   check_there (ring.find (kFirstTurn + 100), kFirstTurn + 100);
-  g_assert_cmpuint (ring.oldest (), ==, kFirstTurn + 100);
+  g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 100);
 }
 
 void
@@ -266,7 +266,7 @@ burst_larger_than_the_ring ()
     sequences.push_back (i);
   ring.append (maker.make (sequences, 0));
   g_assert_cmpuint (ring.newest (), ==, kFirstTurn + 40);
-  g_assert_cmpuint (ring.oldest (), ==, kFirstTurn + 25);
+  g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 25);
   for (unsigned i = 0; i <= 24; i++)
     g_assert_null (ring.find (kFirstTurn + i).packet);
   for (unsigned i = 25; i <= 40; i++)
@@ -285,13 +285,13 @@ sequence_jumps ()
   ring.append (maker.make ({1, 2, 3}));
   ring.append (maker.make ({20003}));
   g_assert_cmpuint (ring.newest (), ==, kFirstTurn + 20003);
-  g_assert_cmpuint (ring.oldest (), ==, kFirstTurn + 20003);
+  g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 20003);
   for (unsigned i : {1, 2, 3, 19987})
     g_assert_null (ring.find (kFirstTurn + i).packet);
   // What comes far too late takes nobody's place.
   ring.append (maker.make ({static_cast<std::uint16_t> (20003 - 16)}));
   check_there (ring.find (kFirstTurn + 20003), kFirstTurn + 20003);
-  g_assert_cmpuint (ring.oldest (), ==, kFirstTurn + 20003);
+  g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 20003);
   g_assert_null (ring.find (kFirstTurn + 20003 - 16).packet);
 }
 

@@ -37,12 +37,14 @@ public:
   void post (Message message)
   {
     auto *node = new Node{nullptr, std::move (message)};
-    node->next = newest_.load (std::memory_order_relaxed);
-    while (!newest_.compare_exchange_weak (node->next, node,
-        std::memory_order_release, std::memory_order_relaxed)) {
-    }
-    // Who finds something there knows that the owner has been woken for it.
-    if (!node->next) {
+    Node *before = newest_.load (std::memory_order_relaxed);
+    do
+      node->next = before;
+    while (!newest_.compare_exchange_weak (before, node,
+        std::memory_order_release, std::memory_order_relaxed));
+    // The node is the owner's now, and may be gone. Who has found something there
+    // knows that the owner has been woken for it.
+    if (!before) {
       std::uint64_t one = 1;
       // It cannot be full: the counter is read for every time it is written.
       [[maybe_unused]] ssize_t n = write (fd_, &one, sizeof one);

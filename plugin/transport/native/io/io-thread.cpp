@@ -402,6 +402,11 @@ IoThread::enter (std::shared_ptr<Session> session)
   auto stream = streams_.find (session->stream ());
   StreamFeed *feed = stream == streams_.end () ? nullptr : &stream->second;
   if (feed) {
+    // Without a viewer here the stream went by: what the rings have is old.
+    if (feed->members.empty ()) {
+      for (PacketRing &ring : feed->rings)
+        ring.clear ();
+    }
     feed->members.push_back (session.get ());
     feed->presence->members[index_].fetch_add (1);
   }
