@@ -16,7 +16,7 @@ PacketRing::append (std::shared_ptr<const Burst> burst)
   if (burst->packets ().empty ())
     return;
   if (empty ())
-    newest_ = burst->packets ().front ().sequence;
+    newest_ = kept_from_ = burst->packets ().front ().sequence;
   for (const Burst::Packet &packet : burst->packets ()) {
     // Its place is a newer one's.
     if (packet.sequence + slots_.size () <= newest_)
