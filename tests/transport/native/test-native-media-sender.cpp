@@ -72,7 +72,9 @@ public:
   // Turns until the viewer is owed nothing.
   void serve (Media media = Media::video)
   {
-    while (sender.serve (media, feed, queue, path, now_us))
+    // A turn each millisecond.
+    for (std::int64_t at = now_us; sender.serve (media, feed, queue, path, at);
+         at += 1000)
       turns++;
   }
   void rtcp (const native::Bytes &compound)
