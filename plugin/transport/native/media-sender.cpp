@@ -86,18 +86,12 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
     return false;
   }
 
-  std::int64_t earned = (now_us - cursor.credited_us) * kPacketsPerMs / 1000;
-  if (earned > 0) {
-    cursor.credit = std::min (cursor.credit + earned, kBurstPackets);
-    cursor.credited_us = now_us;
-  }
+  unsigned left = kTurnPackets;
   std::size_t overhead = kMaxRtpOverhead
       + (settings.transport_sequence_id ? kTransportSequenceBytes : 0);
-  while (cursor.credit > 0 && cursor.next <= ring.newest ()) {
+  while (left && cursor.next <= ring.newest ()) {
     // A run that segmentation can send: packets of one size, the last may be shorter.
-    PacketRing::Entry run[kMaxRun];
-    auto left =
-        static_cast<unsigned> (std::min<std::int64_t> (cursor.credit, kMaxRun));
+    PacketRing::Entry run[kTurnPackets];
     unsigned packets = 0;
     std::size_t room = 0;
     std::uint64_t next = cursor.next;
@@ -139,7 +133,7 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
           entry.packet->bytes - entry.packet->header);
     }
     cursor.next = next;
-    cursor.credit -= packets;
+    left -= packets;
     count (counters.dropped, packets - written);
     if (written == 0)
       continue;

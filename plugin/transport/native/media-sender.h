@@ -64,12 +64,9 @@ public:
   std::span<const std::uint8_t> make_report (const StreamFeed &feed, bool bye);
 
 private:
-  // A burst of so many packets goes out at once, some 100 kB; the rest of a larger one
-  // at so many a millisecond, in place of filling the queues on its way.
-  static constexpr std::int64_t kBurstPackets = 96;
-  static constexpr std::int64_t kPacketsPerMs = 24;
-  // What one message of SendQueue's may hold.
-  static constexpr unsigned kMaxRun = SendQueue::kMaxSegments;
+  // How many packets go out in one turn, and how long until the next: a
+  // keyframe is spread over some milliseconds in place of filling the queues on its way.
+  static constexpr unsigned kTurnPackets = 24;
   // Who is further behind loses the packets in between.
   static constexpr std::int64_t kMaxLagUs = 500'000;
   static constexpr std::size_t kMaxHeader = 12 + 4 * 15 + 8;
@@ -82,11 +79,11 @@ private:
     std::uint64_t next = 0; // the first one not sent
     std::uint64_t after = 0; // join behind this one
     std::uint64_t rtx_sequence = 0; // extended
-    std::int64_t credit = kBurstPackets; // packets that may go out now
-    std::int64_t credited_us = 0;
     std::uint32_t packets = 0; // as sender reports count
     std::uint32_t octets = 0;
   };
+
+  struct Batch; // a run of packets of one size
 
   bool join (Cursor &cursor, const PacketRing &ring);
   bool fell_behind (const Cursor &cursor, const PacketRing &ring,

@@ -72,9 +72,7 @@ public:
   // Turns until the viewer is owed nothing.
   void serve (Media media = Media::video)
   {
-    // A turn each millisecond.
-    for (std::int64_t at = now_us; sender.serve (media, feed, queue, path, at);
-         at += 1000)
+    while (sender.serve (media, feed, queue, path, now_us))
       turns++;
   }
   void rtcp (const native::Bytes &compound)

@@ -15,8 +15,8 @@ namespace {
 // Batches of datagrams before the stream has its turn again.
 constexpr unsigned kMaxReceives = 4;
 constexpr int kMaxEvents = 64;
-// Between two turns of a viewer who is owed more than may go out at once.
-constexpr std::int64_t kTurnUs = 1000;
+// Between two turns of one viewer: kTurnPackets in so long is over 100 Mbit/s.
+constexpr std::int64_t kTurnUs = 2000;
 // FFmpeg writes a picture packet by packet. With so many viewers the rest of it is waited
 // for, so long at most: it then leaves in one send to each.
 constexpr std::size_t kGatherMembers = 8;
