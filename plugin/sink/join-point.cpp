@@ -3,69 +3,47 @@
 
 namespace restream::sink {
 
-namespace {
-
-enum NalType : std::uint8_t
-{
-  kIdr = 5,
-  kSps = 7,
-  kStapA = 24,
-  kFuA = 28
-};
-
-bool
-is_key (std::uint8_t nal_header)
-{
-  std::uint8_t type = nal_header & 0x1f;
-  return type == kIdr || type == kSps;
-}
-
-} // namespace
-
-bool
-h264_starts_keyframe (std::span<const std::uint8_t> payload)
-{
-  if (payload.empty ())
-    return false;
-  switch (payload[0] & 0x1f) {
-    case kStapA:
-      for (std::size_t at = 1; at + 2 < payload.size ();) {
-        std::size_t size =
-            static_cast<std::size_t> (payload[at] << 8 | payload[at + 1]);
-        at += 2;
-        if (size == 0 || size > payload.size () - at)
-          return false;
-        if (is_key (payload[at]))
-          return true;
-        at += size;
-      }
-      return false;
-    case kFuA:
-      // Start bit, and the type of the whole unit.
-      return payload.size () >= 2 && (payload[1] & 0x80) && is_key (payload[1]);
-    default:
-      return is_key (payload[0]);
-  }
-}
-
 JoinPoint::JoinPoint (std::string_view encoding_name)
-    : h264_ (encoding_name == "H264")
+    : format_ (codec::make_payload_format (encoding_name))
 {
+}
+
+void
+JoinPoint::begin_picture (std::uint32_t timestamp)
+{
+  if (is_keyframe_)
+    broken_promises_ = 0;
+  else if (has_parameters_ && broken_promises_ < kBrokenPromises)
+    broken_promises_++;
+  started_ = true;
+  timestamp_ = timestamp;
+  marked_ = has_parameters_ = is_keyframe_ = false;
 }
 
 bool
 JoinPoint::look (std::uint32_t timestamp, std::span<const std::uint8_t> payload)
 {
-  if (!h264_)
+  if (!format_)
     return true;
-  if (!started_ || timestamp != timestamp_) {
-    started_ = true;
-    timestamp_ = timestamp;
-    picture_marked_ = false;
+  if (!started_ || timestamp != timestamp_)
+    begin_picture (timestamp);
+  switch (format_->begin (payload)) {
+    case codec::Begin::nothing:
+      return false;
+    case codec::Begin::parameters:
+      has_parameters_ = true;
+      if (broken_promises_ >= kBrokenPromises)
+        return false;
+      break;
+    case codec::Begin::keyframe:
+      if (!is_keyframe_)
+        keyframes_++;
+      is_keyframe_ = true;
+      break;
   }
-  if (picture_marked_ || !h264_starts_keyframe (payload))
+  if (marked_)
     return false;
-  picture_marked_ = true;
+  marked_ = true;
   return true;
 }
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "plugin/codec/payload-format.h"
+
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
 namespace restream::sink {
 
 // Finds the packets at which a viewer may begin: the first packet of a picture that
-// starts with its parameter sets or is a keyframe (H.264: RFC 6184, whatever
-// the slicing and packetisation). Streams whose format it does not know can be
-// joined anywhere.
+// starts with its parameter sets or is a keyframe, whatever the slicing and
+// packetisation. Streams whose format it does not know can be joined anywhere.
 // Thread: the streaming thread of its medium.
 class JoinPoint
 {
@@ -20,15 +22,28 @@ public:
   // payload: the RTP payload. true: begin here.
   bool look (std::uint32_t timestamp, std::span<const std::uint8_t> payload);
 
+  // Can it be joined at keyframes only?
+  bool needs_keyframe () const { return format_ != nullptr; }
+  // Pictures that were keyframes.
+  std::uint64_t keyframes () const { return keyframes_; }
+
 private:
-  bool h264_;
+  // Parameter sets that no keyframe followed, so many times in a row, are no
+  // promise of one: some encoders repeat them between keyframes.
+  static constexpr unsigned kBrokenPromises = 3;
+
+  void begin_picture (std::uint32_t timestamp);
+
+  std::unique_ptr<codec::PayloadFormat> format_; // null: not known
   bool started_ = false;
   std::uint32_t timestamp_ = 0;
-  bool picture_marked_ = false; // this picture's join point has been given
-};
+  // Of this picture:
+  bool marked_ = false; // its join point has been given
+  bool has_parameters_ = false;
+  bool is_keyframe_ = false;
 
-// Does an RTP payload of H.264 carry (the beginning of) an IDR slice, or a
-// sequence parameter set? Safe on any bytes.
-bool h264_starts_keyframe (std::span<const std::uint8_t> payload);
+  unsigned broken_promises_ = 0;
+  std::uint64_t keyframes_ = 0;
+};
 
 } // namespace restream::sink

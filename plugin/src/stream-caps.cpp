@@ -16,6 +16,18 @@ unfit (Media media, const GstCaps *caps, const char *why)
           + (text ? text.get () : "none")};
 }
 
+// A codec's own numbers, where nothing else is configured.
+void
+complete (GstStructure *s, const codec::CodecInfo &codec)
+{
+  if (!gst_structure_has_field (s, "clock-rate"))
+    gst_structure_set (s, "clock-rate", G_TYPE_INT,
+        static_cast<int> (codec.clock_rate), nullptr);
+  if (codec.encoding_params && !gst_structure_has_field (s, "encoding-params"))
+    gst_structure_set (s, "encoding-params", G_TYPE_STRING,
+        codec.encoding_params, nullptr);
+}
+
 } // namespace
 
 const char *
@@ -47,6 +59,13 @@ StreamCaps::from (Media media, const GstCaps *configured)
   const char *encoding = gst_structure_get_string (s, "encoding-name");
   if (!encoding || !*encoding)
     return unfit (media, configured, "no encoding-name");
+  const Owned<char> upper (g_ascii_strup (encoding, -1));
+  result.encoding_name_ = upper.get ();
+  const codec::CodecInfo *codec = codec::find_codec (encoding);
+  if (codec && codec->media != media)
+    return unfit (media, configured, "a codec of another medium");
+  if (codec)
+    complete (s, *codec);
   int clock_rate = 0;
   if (!gst_structure_get_int (s, "clock-rate", &clock_rate) || clock_rate <= 0)
     return unfit (media, configured, "no clock-rate");
@@ -66,32 +85,41 @@ StreamCaps::from (Media media, const GstCaps *configured)
   if (!gst_caps_is_fixed (result.caps_.get ()))
     return unfit (media, configured, "not fixed");
 
-  result.is_h264_ =
-      media == Media::video && g_ascii_strcasecmp (encoding, "H264") == 0;
-  if (result.is_h264_ && !gst_structure_has_field (s, "packetization-mode"))
+  if (result.encoding_name_ == "H264"
+      && !gst_structure_has_field (s, "packetization-mode"))
     gst_structure_set (s, "packetization-mode", G_TYPE_STRING, "1", nullptr);
+  const auto usual =
+      Ref<GstCaps>::adopt (gst_caps_from_string (default_caps (media)));
+  result.media_ = media;
+  result.is_default_ = gst_caps_is_strictly_equal (configured, usual.get ());
   return result;
 }
 
 Ref<GstCaps>
 StreamCaps::build (std::optional<std::uint8_t> payload_type,
-    std::optional<std::uint32_t> ssrc, const ParameterSets *sets) const
+    std::optional<std::uint32_t> ssrc, const codec::Parameters &learnt) const
 {
   auto caps = Ref<GstCaps>::adopt (gst_caps_copy (caps_.get ()));
   GstStructure *s = gst_caps_get_structure (caps.get (), 0);
+  const codec::CodecInfo *other = is_default_ && payload_type
+      ? codec::find_codec (media_, *payload_type)
+      : nullptr;
+  if (other) {
+    gst_structure_remove_fields (s, "clock-rate", "encoding-params", nullptr);
+    gst_structure_set (s, "encoding-name", G_TYPE_STRING, other->encoding_name,
+        nullptr);
+    complete (s, *other);
+  }
   if (payload_type && !payload_type_)
     gst_structure_set (s, "payload", G_TYPE_INT,
         static_cast<int> (*payload_type), nullptr);
   if (ssrc)
     gst_structure_set (s, "ssrc", G_TYPE_UINT, static_cast<guint> (*ssrc),
         nullptr);
-  if (sets) {
-    if (!gst_structure_has_field (s, "profile-level-id"))
-      gst_structure_set (s, "profile-level-id", G_TYPE_STRING,
-          sets->profile_level_id ().c_str (), nullptr);
-    if (!gst_structure_has_field (s, "sprop-parameter-sets"))
-      gst_structure_set (s, "sprop-parameter-sets", G_TYPE_STRING,
-          sets->sprop ().c_str (), nullptr);
+  for (const auto &[name, value] : learnt) {
+    if (!gst_structure_has_field (s, name.c_str ()))
+      gst_structure_set (s, name.c_str (), G_TYPE_STRING, value.c_str (),
+          nullptr);
   }
   return caps;
 }

@@ -3,20 +3,21 @@
 
 #include "common/media.h"
 #include "common/result.h"
-#include "plugin/src/parameter-sets.h"
+#include "plugin/codec/payload-format.h"
 
 #include <cstdint>
 #include <optional>
 
 namespace restream::src {
 
-// The caps of one medium: what is configured, completed by what the packets
-// tell. A configured field is never overruled.
+// The caps of one medium: what is configured, completed by what is known of the
+// codec and by what the packets tell. A configured field is never overruled.
 // Thread: immutable.
 class StreamCaps
 {
 public:
-  // What a stream for browsers is made of.
+  // What a stream for browsers is made of. Under these caps a payload type that
+  // RFC 3551 gives to a codec is that codec.
   static const char *default_caps (Media media);
 
   // bad_request: caps that cannot describe one RTP stream of this medium.
@@ -26,18 +27,18 @@ public:
 
   // The payload type, where the configuration fixes it.
   std::optional<std::uint8_t> payload_type () const { return payload_type_; }
-  // Whether the stream's parameter sets add to the caps.
-  bool wants_parameter_sets () const { return is_h264_; }
-  const Ref<GstCaps> &configured () const { return caps_; }
+  const std::string &encoding_name () const { return encoding_name_; }
 
-  // sets: null or complete.
+  // learnt: what the payloads tell.
   Ref<GstCaps> build (std::optional<std::uint8_t> payload_type,
-      std::optional<std::uint32_t> ssrc, const ParameterSets *sets) const;
+      std::optional<std::uint32_t> ssrc, const codec::Parameters &learnt) const;
 
 private:
   Ref<GstCaps> caps_;
+  Media media_ = Media::video;
+  std::string encoding_name_; // upper case
   std::optional<std::uint8_t> payload_type_;
-  bool is_h264_ = false;
+  bool is_default_ = false;
 };
 
 } // namespace restream::src

@@ -82,8 +82,10 @@ Streamer::prepare (const PortPair &ports,
   has_started_ = false;
   {
     const std::lock_guard guard (lock_);
-    for (Media m : kAllMedia)
+    for (Media m : kAllMedia) {
       of (m) = {.pad = of (m).pad, .caps = std::move (caps[index_of (m)])};
+      of (m).format = codec::make_payload_format (of (m).caps.encoding_name ());
+    }
   }
 
   task_ = Ref<GstTask>::adopt (gst_task_new (loop, this, nullptr));
@@ -401,13 +403,13 @@ Streamer::handle (Media port, unsigned i, unsigned left, const Now &now)
     GST_INFO_OBJECT (element_, "%s: SSRC %08x, payload type %u", name_of (port),
         outcome.packet.ssrc, outcome.packet.payload_type);
     m.ssrc = outcome.packet.ssrc;
-    m.sets.clear ();
+    if (m.format)
+      m.format->forget ();
     m.discont = true;
     new_caps = true;
   }
-  if (m.caps.wants_parameter_sets ()
-      && ParameterSets::may_hold (outcome.packet.payload))
-    new_caps |= m.sets.feed (outcome.packet.payload);
+  if (m.format)
+    new_caps |= m.format->learn (outcome.packet.payload);
   if (new_caps) {
     flow = flush_list (port);
     push_caps (port);
@@ -448,7 +450,7 @@ Streamer::push_caps (Media media)
 {
   Medium &m = of (media);
   auto caps = m.caps.build (intake_.payload_type (media), m.ssrc,
-      m.caps.wants_parameter_sets () && m.sets.complete () ? &m.sets : nullptr);
+      m.format ? m.format->parameters () : codec::Parameters ());
   {
     const std::lock_guard guard (lock_);
     m.current = caps;

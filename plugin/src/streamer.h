@@ -4,7 +4,6 @@
 #include "common/media.h"
 #include "common/ref.h"
 #include "plugin/src/intake.h"
-#include "plugin/src/parameter-sets.h"
 #include "plugin/src/port-pair.h"
 #include "plugin/src/receiver.h"
 #include "plugin/src/stream-caps.h"
@@ -66,7 +65,7 @@ private:
   {
     GstPad *pad = nullptr;
     StreamCaps caps;
-    ParameterSets sets; // task
+    std::unique_ptr<codec::PayloadFormat> format; // task; null: not known
     GstBufferList *list = nullptr; // task: what is to be pushed
     std::optional<std::uint32_t> ssrc; // task
     bool has_segment = false; // task

@@ -104,8 +104,6 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
 extern "C" int
 LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
 {
-  h264_starts_keyframe ({data, size});
-
   Watcher watcher;
   Hub hub (watcher);
   bool other[kMediaCount] = {};

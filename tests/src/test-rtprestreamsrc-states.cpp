@@ -179,7 +179,7 @@ GST_START_TEST (test_settings_refused)
   Fixture f;
   f.to (GST_STATE_READY);
   gst_util_set_object_arg (G_OBJECT (f.element ()), "video-caps",
-      "application/x-rtp, encoding-name=H264");
+      "application/x-rtp, encoding-name=MP4V-ES");
   fail_unless_equals_int (f.to (GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
   f.error ();
   g_object_set (f.element (), "video-caps", nullptr, nullptr);

@@ -245,27 +245,29 @@ from_string (Media media, const char *text)
 static void
 caps_refused ()
 {
-  for (const char *wrong : {
-           "application/x-srtp, encoding-name=H264, clock-rate=90000",
-           "application/x-rtp, media=audio, encoding-name=H264, clock-rate=1",
-           "application/x-rtp, clock-rate=90000",
-           "application/x-rtp, encoding-name=H264",
-           "application/x-rtp, encoding-name=H264, clock-rate=0",
-           "application/x-rtp, encoding-name=H264, clock-rate=90000, "
-           "payload=128",
-           "application/x-rtp, encoding-name=H264, clock-rate=90000, "
-           "payload=72",
-           "application/x-rtp, encoding-name=H264, clock-rate=90000, "
-           "payload=[96, 127]",
-           "application/x-rtp, encoding-name=H264, clock-rate=90000, "
-           "ssrc=(uint)1",
-           "application/x-rtp, encoding-name=H264, clock-rate=90000, "
-           "packetization-mode={(string)0, (string)1}",
-           "application/x-rtp, encoding-name=H264, clock-rate=90000; "
-           "application/x-rtp, encoding-name=H265, clock-rate=90000",
-           "EMPTY",
-           "ANY",
-       }) {
+  for (const char *wrong :
+      {
+          "application/x-srtp, encoding-name=H264, clock-rate=90000",
+          "application/x-rtp, media=audio, encoding-name=H264, clock-rate=1",
+          "application/x-rtp, clock-rate=90000",
+          "application/x-rtp, encoding-name=MP4V-ES", // whose rate we do not know
+          "application/x-rtp, encoding-name=OPUS", // audio
+          "application/x-rtp, encoding-name=H264, clock-rate=0",
+          "application/x-rtp, encoding-name=H264, clock-rate=90000, "
+          "payload=128",
+          "application/x-rtp, encoding-name=H264, clock-rate=90000, "
+          "payload=72",
+          "application/x-rtp, encoding-name=H264, clock-rate=90000, "
+          "payload=[96, 127]",
+          "application/x-rtp, encoding-name=H264, clock-rate=90000, "
+          "ssrc=(uint)1",
+          "application/x-rtp, encoding-name=H264, clock-rate=90000, "
+          "packetization-mode={(string)0, (string)1}",
+          "application/x-rtp, encoding-name=H264, clock-rate=90000; "
+          "application/x-rtp, encoding-name=H265, clock-rate=90000",
+          "EMPTY",
+          "ANY",
+      }) {
     const auto made = from_string (Media::video, wrong);
     g_assert_false (made.has_value ());
     g_assert_true (made.error ().what.starts_with ("video-caps: "));
@@ -276,12 +278,14 @@ caps_refused ()
 static void
 caps_completed ()
 {
-  ParameterSets sets;
-  sets.feed (packets::stap_a ({packets::kSps, packets::kPps}));
+  auto format = codec::make_payload_format ("H264");
+  g_assert_true (
+      format->learn (packets::stap_a ({packets::kSps, packets::kPps})));
+  const codec::Parameters learnt = format->parameters ();
   const auto video =
       from_string (Media::video, StreamCaps::default_caps (Media::video));
   g_assert_true (video.has_value ());
-  auto caps = video->build (std::uint8_t{96}, 5u, &sets);
+  auto caps = video->build (std::uint8_t{96}, 5u, learnt);
   auto expected = Ref<GstCaps>::adopt (gst_caps_from_string (
       "application/x-rtp, media=video, encoding-name=H264, clock-rate=90000, "
       "packetization-mode=(string)1, payload=96, ssrc=(uint)5, "
@@ -295,12 +299,82 @@ caps_completed ()
       "profile-level-id=(string)42e01f");
   g_assert_true (fixed.has_value ());
   g_assert_cmpuint (*fixed->payload_type (), ==, 102);
-  caps = fixed->build (std::nullopt, std::nullopt, &sets);
+  caps = fixed->build (std::nullopt, std::nullopt, learnt);
   const GstStructure *s = gst_caps_get_structure (caps.get (), 0);
   g_assert_cmpstr (gst_structure_get_string (s, "profile-level-id"), ==,
       "42e01f");
   g_assert_cmpstr (gst_structure_get_string (s, "media"), ==, "video");
   g_assert_true (gst_structure_has_field (s, "sprop-parameter-sets"));
+}
+
+// What everybody knows of a codec need not be said.
+static void
+caps_of_known_codecs ()
+{
+  struct
+  {
+    Media media;
+    const char *configured, *complete;
+  } cases[] = {
+      {Media::video, "application/x-rtp, encoding-name=VP8",
+          "application/x-rtp, media=video, encoding-name=VP8, "
+          "clock-rate=90000"},
+      {Media::video, "application/x-rtp, encoding-name=h264",
+          "application/x-rtp, media=video, encoding-name=h264, "
+          "clock-rate=90000, packetization-mode=(string)1"},
+      {Media::audio, "application/x-rtp, encoding-name=OPUS",
+          "application/x-rtp, media=audio, encoding-name=OPUS, "
+          "clock-rate=48000, encoding-params=(string)2"},
+      {Media::audio, "application/x-rtp, encoding-name=G722",
+          "application/x-rtp, media=audio, encoding-name=G722, "
+          "clock-rate=8000"},
+      {Media::audio, "application/x-rtp, encoding-name=PCMU, clock-rate=16000",
+          "application/x-rtp, media=audio, encoding-name=PCMU, "
+          "clock-rate=16000"},
+  };
+  for (const auto &c : cases) {
+    const auto made = from_string (c.media, c.configured);
+    g_assert_true (made.has_value ());
+    auto caps = made->build (std::nullopt, std::nullopt, {});
+    auto expected = Ref<GstCaps>::adopt (gst_caps_from_string (c.complete));
+    g_assert_true (gst_caps_is_strictly_equal (caps.get (), expected.get ()));
+  }
+}
+
+// FFmpeg numbers G.711 and G.722 as RFC 3551 does, if it is not told otherwise.
+static void
+caps_of_static_payload_types ()
+{
+  struct
+  {
+    const char *configured;
+    std::uint8_t payload_type;
+    const char *encoding;
+    int rate;
+  } cases[] = {
+      {StreamCaps::default_caps (Media::audio), 0, "PCMU", 8000},
+      {StreamCaps::default_caps (Media::audio), 8, "PCMA", 8000},
+      {StreamCaps::default_caps (Media::audio), 9, "G722", 8000},
+      {StreamCaps::default_caps (Media::audio), 97, "OPUS", 48000},
+      {StreamCaps::default_caps (Media::audio), 3, "OPUS", 48000},
+      // Whoever says it may have it.
+      {"application/x-rtp, encoding-name=OPUS, clock-rate=48000", 0, "OPUS",
+          48000},
+  };
+  for (const auto &c : cases) {
+    const auto made = from_string (Media::audio, c.configured);
+    auto caps = made->build (c.payload_type, 7u, {});
+    const GstStructure *s = gst_caps_get_structure (caps.get (), 0);
+    int rate = 0, payload = 0;
+    g_assert_cmpstr (gst_structure_get_string (s, "encoding-name"), ==,
+        c.encoding);
+    g_assert_true (gst_structure_get_int (s, "clock-rate", &rate));
+    g_assert_cmpint (rate, ==, c.rate);
+    g_assert_true (gst_structure_get_int (s, "payload", &payload));
+    g_assert_cmpint (payload, ==, c.payload_type);
+    g_assert_cmpint (gst_structure_has_field (s, "encoding-params"), ==,
+        rate == 48000);
+  }
 }
 
 int
@@ -320,5 +394,7 @@ main (int argc, char **argv)
   g_test_add_func ("/src/intake/garbage", garbage_is_counted);
   g_test_add_func ("/src/caps/refused", caps_refused);
   g_test_add_func ("/src/caps/completed", caps_completed);
+  g_test_add_func ("/src/caps/known-codecs", caps_of_known_codecs);
+  g_test_add_func ("/src/caps/static", caps_of_static_payload_types);
   return g_test_run ();
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The pure parsers: RTP, RTCP, H.264 parameter sets.
+// The pure parsers: RTP, RTCP.
 #include "common/rtp-packet.h"
-#include "plugin/src/parameter-sets.h"
 #include "plugin/src/rtcp-compound.h"
 #include "tests/src/packets.h"
 
@@ -189,84 +188,6 @@ rtcp_is_bounded ()
   g_assert_cmpuint (c->byes ().size (), ==, RtcpContents::kMaxByes);
 }
 
-static void
-same (const std::string &is, const std::string &should_be)
-{
-  g_assert_cmpstr (is.c_str (), ==, should_be.c_str ());
-}
-
-static void
-sets_in_single_nals ()
-{
-  ParameterSets sets;
-  g_assert_false (sets.feed (Bytes{0x65, 0x88}));
-  g_assert_false (sets.feed (packets::kSps));
-  g_assert_false (sets.complete ());
-  g_assert_true (sets.feed (packets::kPps));
-  same (sets.profile_level_id (), packets::kProfileLevelId);
-  same (sets.sprop (), packets::kSprop);
-  // The same again is nothing new.
-  g_assert_false (sets.feed (packets::kSps));
-  g_assert_false (sets.feed (packets::kPps));
-}
-
-static void
-sets_in_stap_a ()
-{
-  ParameterSets sets;
-  g_assert_true (sets.feed (
-      packets::stap_a ({packets::kSps, packets::kPps, {0x65, 0x88}})));
-  same (sets.sprop (), packets::kSprop);
-  sets.clear ();
-  g_assert_false (sets.complete ());
-
-  // Cut anywhere: the whole sets count, nothing beyond the bytes is read.
-  const Bytes stap = packets::stap_a ({packets::kSps, packets::kPps});
-  for (std::size_t n = 0; n <= stap.size (); n++) {
-    ParameterSets cut;
-    g_assert_cmpint (
-        exactly (stap, n, [&cut] (auto b) { return cut.feed (b); }), ==,
-        n == stap.size ());
-  }
-}
-
-static void
-sets_change ()
-{
-  ParameterSets sets;
-  const Bytes both = packets::stap_a ({packets::kSps, packets::kPps});
-  g_assert_true (sets.feed (both));
-  Bytes other = packets::kSps;
-  other[3] = 0x29; // another level
-  // Not before its picture parameters are there too.
-  g_assert_false (sets.feed (other));
-  g_assert_true (sets.feed (packets::kPps));
-  same (sets.profile_level_id (), "42c029");
-}
-
-static void
-sets_are_bounded ()
-{
-  ParameterSets sets;
-  g_assert_true (sets.feed (packets::stap_a ({packets::kSps, packets::kPps})));
-  const std::string before = sets.sprop ();
-  Bytes huge (ParameterSets::kMaxSetBytes + 1, 0xff);
-  huge[0] = 0x67;
-  g_assert_false (sets.feed (huge));
-  g_assert_false (sets.feed (Bytes{0x67, 0x42, 0xc0, 0x1e})); // no id
-  g_assert_false (sets.feed (Bytes{0x67, 0x42, 0xc0, 0x1e, 0, 0, 0, 0x80}));
-  same (sets.sprop (), before);
-  // More picture parameter ids than are kept: ue(v) 1 to 62.
-  for (unsigned id = 1; id <= 62; id++) {
-    const unsigned code = id + 1, digits = 1 + g_bit_nth_msf (code, -1);
-    Bytes pps{0x68};
-    packets::put (pps, code << (32 - 2 * digits + 1), 4);
-    sets.feed (pps);
-  }
-  const std::string all = sets.sprop ();
-  g_assert_cmpuint (std::ranges::count (all, ','), ==, ParameterSets::kMaxSets);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -278,9 +199,5 @@ main (int argc, char **argv)
   g_test_add_func ("/src/rtcp/compound", rtcp_compound);
   g_test_add_func ("/src/rtcp/refuses", rtcp_refuses);
   g_test_add_func ("/src/rtcp/bounded", rtcp_is_bounded);
-  g_test_add_func ("/src/sets/single-nal", sets_in_single_nals);
-  g_test_add_func ("/src/sets/stap-a", sets_in_stap_a);
-  g_test_add_func ("/src/sets/change", sets_change);
-  g_test_add_func ("/src/sets/bounded", sets_are_bounded);
   return g_test_run ();
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/codec/parameter-sets.h"
+
+#include "common/ref.h"
+
+#include <algorithm>
+
+namespace restream::codec {
+
+bool
+ParameterSets::store (unsigned id, std::span<const std::uint8_t> nal)
+{
+  if (nal.size () > kMaxSetBytes)
+    return false;
+  auto it = std::ranges::find (sets_, id, &Set::id);
+  if (it == sets_.end ()) {
+    if (sets_.size () == kMaxSets)
+      return false;
+    sets_.push_back ({id, {nal.begin (), nal.end ()}});
+    return true;
+  }
+  if (std::ranges::equal (it->nal, nal))
+    return false;
+  it->nal.assign (nal.begin (), nal.end ());
+  return true;
+}
+
+std::string
+ParameterSets::text () const
+{
+  std::string all;
+  for (const Set &set : sets_) {
+    const Owned<char> text (g_base64_encode (set.nal.data (), set.nal.size ()));
+    if (!all.empty ())
+      all += ',';
+    all += text.get ();
+  }
+  return all;
+}
+
+} // namespace restream::codec

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "common/media.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace restream::codec {
+
+using Bytes = std::span<const std::uint8_t>;
+// What an SDP says of a format, by its names (a=fmtp).
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+// What a decoder that has seen nothing yet finds in a payload.
+enum class Begin
+{
+  nothing = 0,
+  parameters, // they promise a keyframe in the same picture
+  keyframe
+};
+
+// One codec's RTP payload format. Payloads come from outside: any bytes are safe.
+// Thread: its owner's.
+class PayloadFormat
+{
+public:
+  virtual ~PayloadFormat () = default;
+  PayloadFormat (const PayloadFormat &) = delete;
+  PayloadFormat &operator= (const PayloadFormat &) = delete;
+
+  // What begins in this payload. Fragments of what began before begin nothing.
+  virtual Begin begin (Bytes payload) const = 0;
+
+  // Takes from a payload what it says of the stream. Whether parameters() are
+  // complete and not what they were when this last returned true.
+  virtual bool learn (Bytes) { return false; }
+  virtual Parameters parameters () const { return {}; }
+  // Another sender.
+  virtual void forget () {}
+
+protected:
+  PayloadFormat () = default;
+};
+
+// A codec that browsers know by its RTP encoding name.
+struct CodecInfo
+{
+  const char *encoding_name; // upper case
+  Media media;
+  std::uint32_t clock_rate; // Hz, of its timestamps
+  const char *encoding_params; // or null
+  std::optional<std::uint8_t> static_payload_type; // RFC 3551
+};
+
+// Null: none of them. Names in any case.
+const CodecInfo *find_codec (std::string_view encoding_name);
+// The one that this payload type always means.
+const CodecInfo *find_codec (Media media, std::uint8_t static_payload_type);
+// Null for audio, and for formats that are not known: each packet is like the other.
+std::unique_ptr<PayloadFormat> make_payload_format (
+    std::string_view encoding_name);
+
+} // namespace restream::codec

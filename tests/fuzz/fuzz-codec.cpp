@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One byte for the codec, then packets of RTP, each behind 16 bits of length: the form
+// of tests/codec/recorded.
+#include "common/rtp-packet.h"
+#include "plugin/codec/parameter-sets.h"
+#include "plugin/codec/payload-format.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+using namespace restream;
+using namespace restream::codec;
+
+namespace {
+
+void
+check (bool ok)
+{
+  if (!ok)
+    std::abort ();
+}
+
+// base64, for each set a comma, of up to three kinds.
+constexpr std::size_t kMaxText =
+    2 * ParameterSets::kMaxSets * (ParameterSets::kMaxSetBytes * 4 / 3 + 4);
+
+} // namespace
+
+extern "C" int
+LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
+{
+  static constexpr const char *kCodecs[] = {"H264", "H265", "VP8", "VP9",
+      "AV1"};
+  if (size == 0)
+    return 0;
+  auto format = make_payload_format (kCodecs[data[0] % std::size (kCodecs)]);
+  for (codec::Bytes rest (data + 1, size - 1); rest.size () >= 2;) {
+    const std::size_t length =
+        std::min<std::size_t> (be16 (rest, 0), rest.size () - 2);
+    const std::vector<std::uint8_t> bytes (rest.begin () + 2,
+        rest.begin () + static_cast<std::ptrdiff_t> (2 + length));
+    rest = rest.subspan (2 + length);
+    const auto packet = parse_rtp (bytes);
+    // Payloads without a header are payloads, too.
+    const codec::Bytes payload =
+        packet ? packet->payload : codec::Bytes (bytes);
+
+    const Begin begin = format->begin (payload);
+    check (begin == format->begin (payload));
+    check (begin == Begin::nothing || !payload.empty ());
+    const Parameters before = format->parameters ();
+    const bool changed = format->learn (payload);
+    const Parameters after = format->parameters ();
+    check (!changed || !after.empty ());
+    check (changed || data[0] % 5 < 2 || before == after);
+    for (const auto &[name, value] : after)
+      check (!name.empty () && !value.empty () && value.size () <= kMaxText);
+  }
+  format->forget ();
+  check (format->parameters ().empty ());
+  return 0;
+}
