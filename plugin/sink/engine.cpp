@@ -3,13 +3,15 @@
 
 namespace restream::sink {
 
-Engine::Engine (RegistryObserver &observer,
+Engine::Engine (RegistryObserver &viewers, StreamObserver &stream,
     std::unique_ptr<transport::Transport> transport)
-    : observer_ (observer), transport_ (std::move (transport)),
-      hub_ (*transport_), control_ ("rtprestreamsink"),
+    : observer_ (viewers), stream_observer_ (stream),
+      transport_ (std::move (transport)), hub_ (*transport_),
+      control_ ("rtprestreamsink"),
       registry_ (hub_, *transport_, *this,
           Ref<GMainContext>::retain (control_.context ()))
 {
+  hub_.set_observer (this);
 }
 
 Engine::~Engine ()
@@ -82,6 +84,26 @@ Engine::viewer_removed (const std::string &id, const std::string &reason)
   if (whep_)
     whep_->viewer_removed (id);
   observer_.viewer_removed (id, reason);
+}
+
+void
+Engine::waiting_for_keyframe (bool waiting)
+{
+  stream_observer_.waiting_for_keyframe (waiting);
+}
+
+void
+Engine::b_frames ()
+{
+  stream_observer_.b_frames ();
+}
+
+void
+Engine::codec_changed (Media media, const std::string &what)
+{
+  stream_observer_.codec_changed (media, what);
+  // The control thread ends before the engine does.
+  post ([this, media, what] { registry_.close_those_of (media, what); });
 }
 
 } // namespace restream::sink

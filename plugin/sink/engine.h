@@ -15,11 +15,12 @@ namespace restream::sink {
 // The running part of a sink, from NULL→READY to READY→NULL: the hub, the control
 // thread with the viewers that it owns, and the web server if there is one.
 // Thread: any, not the control thread for run(), serve() and the destructor.
-class Engine final : private RegistryObserver
+class Engine final : private RegistryObserver, private StreamObserver
 {
 public:
-  // observer: told of the viewers, on the control thread; outlives the engine.
-  Engine (RegistryObserver &observer,
+  // viewers: told on the control thread; stream: on the streaming threads. Both
+  // outlive the engine.
+  Engine (RegistryObserver &viewers, StreamObserver &stream,
       std::unique_ptr<transport::Transport> transport);
   ~Engine ();
   Engine (const Engine &) = delete;
@@ -48,7 +49,12 @@ private:
   void viewer_removed (const std::string &id,
       const std::string &reason) override;
 
+  void waiting_for_keyframe (bool waiting) override;
+  void b_frames () override;
+  void codec_changed (Media media, const std::string &what) override;
+
   RegistryObserver &observer_;
+  StreamObserver &stream_observer_;
   const std::unique_ptr<transport::Transport> transport_;
   Hub hub_;
   ContextThread control_;

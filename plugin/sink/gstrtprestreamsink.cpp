@@ -35,6 +35,7 @@
 #include "plugin/elements.h"
 #include "plugin/sink/engine.h"
 #include "plugin/sink/sink-properties.h"
+#include "plugin/sink/stream-notices.h"
 #include "plugin/sink/viewer-stats.h"
 #include "plugin/transport/native/native-transport.h"
 #include "plugin/transport/webrtcbin/webrtcbin-transport.h"
@@ -90,10 +91,14 @@ struct Input
 
 struct Impl
 {
-  explicit Impl (GstRtpRestreamSink *element) : emitter (element) {}
+  explicit Impl (GstRtpRestreamSink *element)
+      : emitter (element), notices (GST_ELEMENT (element))
+  {
+  }
 
   SinkSettings settings; // object lock
   SignalEmitter emitter;
+  StreamNotices notices;
   std::array<Input, kMediaCount> inputs;
   // Changed in state changes only, when no pad is active; the lock is for the
   // properties and action signals of other threads.
@@ -438,8 +443,8 @@ gst_rtp_restream_sink_change_state (GstElement *element,
             ("%s", transport.error ().what.c_str ()), (nullptr));
         return GST_STATE_CHANGE_FAILURE;
       }
-      auto engine =
-          std::make_shared<Engine> (impl->emitter, std::move (*transport));
+      auto engine = std::make_shared<Engine> (impl->emitter, impl->notices,
+          std::move (*transport));
       engine->hub ().set_is_linked ([impl] (Media media) {
         return gst_pad_is_linked (impl->inputs[index_of (media)].pad);
       });

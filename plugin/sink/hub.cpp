@@ -2,52 +2,25 @@
 #include "plugin/sink/hub.h"
 
 #include "common/random.h"
-
-#include <gst/rtp/gstrtpbuffer.h>
+#include "common/rtp-packet.h"
 
 namespace restream::sink {
 
 namespace {
-
-constexpr std::size_t kRtpHeaderBytes = 12;
-
-std::uint16_t
-read_u16 (const std::uint8_t *p)
-{
-  return static_cast<std::uint16_t> (p[0] << 8 | p[1]);
-}
-
-std::uint32_t
-read_u32 (const std::uint8_t *p)
-{
-  return GST_READ_UINT32_BE (p);
-}
-
-// The RTP payload of a packet, or nothing if the packet lies about its own size (RFC 3550 5.1, 5.3.1).
-std::optional<std::span<const std::uint8_t>>
-payload_of (std::span<const std::uint8_t> packet)
-{
-  if (packet.size () < kRtpHeaderBytes || (packet[0] >> 6) != 2)
-    return std::nullopt;
-  std::size_t header = kRtpHeaderBytes + 4u * (packet[0] & 0x0f);
-  if (packet[0] & 0x10) {
-    if (packet.size () < header + 4)
-      return std::nullopt;
-    header += 4 + 4u * read_u16 (&packet[header + 2]);
-  }
-  if (packet.size () < header)
-    return std::nullopt;
-  std::size_t padding = packet[0] & 0x20 ? packet.back () : 0;
-  if (packet[0] & 0x20 && (padding == 0 || header + padding > packet.size ()))
-    return std::nullopt;
-  return packet.subspan (header, packet.size () - header - padding);
-}
 
 std::string
 field (const GstStructure *s, const char *name)
 {
   const char *value = gst_structure_get_string (s, name);
   return value ? value : "";
+}
+
+// Would what was negotiated for the one do for the other?
+bool
+same_codec (const negotiation::Codec &a, const negotiation::Codec &b)
+{
+  return a.encoding_name == b.encoding_name && a.clock_rate == b.clock_rate
+      && a.channels == b.channels;
 }
 
 } // namespace
@@ -77,7 +50,8 @@ Hub::set_caps (Media media, const GstCaps *caps)
     codec->channels = static_cast<unsigned> (
         g_ascii_strtoull (channels.c_str (), nullptr, 10));
   for (const char *parameter : {"profile-level-id", "packetization-mode",
-           "sprop-parameter-sets", "profile-id"}) {
+           "sprop-parameter-sets", "profile-id", "tier-flag", "level-id",
+           "profile", "level-idx", "tier", "sprop-stereo"}) {
     if (std::string value = field (s, parameter); !value.empty ())
       codec->parameters.emplace_back (parameter, std::move (value));
   }
@@ -86,6 +60,11 @@ Hub::set_caps (Media media, const GstCaps *caps)
   std::shared_ptr<const negotiation::Codec> before = input.codec.load ();
   if (!before || before->encoding_name != codec->encoding_name)
     input.join_point.emplace (codec->encoding_name);
+  const bool changed = before && !same_codec (*before, *codec);
+  const std::string what = !changed
+      ? ""
+      : "the stream's " + std::string (name_of (media)) + " is "
+          + codec->encoding_name + " now, it was " + before->encoding_name;
   if (input.timeline)
     input.timeline->set_clock_rate (codec->clock_rate);
   else
@@ -93,7 +72,75 @@ Hub::set_caps (Media media, const GstCaps *caps)
         RtpTimeline::Stamp{static_cast<std::uint16_t> (random_u32 () & 0x7fff),
             random_u32 ()});
   input.codec.store (std::move (codec));
+  if (changed && observer_)
+    observer_->codec_changed (media, what);
   return true;
+}
+
+// Puts a packet on the outgoing line. false: it goes no further.
+bool
+Hub::take (Input &input, std::span<std::uint8_t> packet, GstClockTime arrival,
+    bool &join)
+{
+  const auto rtp = parse_rtp (packet);
+  if (!rtp) {
+    input.counters.invalid.fetch_add (1, std::memory_order_relaxed);
+    return false;
+  }
+  const auto place =
+      input.timeline->map (rtp->ssrc, {rtp->sequence, rtp->timestamp}, arrival);
+  if (!place)
+    return false;
+  if (place->newest)
+    watch (input, *place, arrival);
+  join = input.join_point->look (place->stamp.timestamp, rtp->payload);
+  put_be16 (packet, 2, place->stamp.sequence);
+  put_be32 (packet, 4, place->stamp.timestamp);
+  put_be32 (packet, 8, input.ssrc);
+  return true;
+}
+
+void
+Hub::watch (Input &input, const RtpTimeline::Place &place, GstClockTime arrival)
+{
+  if (!input.join_point->needs_keyframe ()
+      || input.picture == place.stamp.timestamp)
+    return;
+  input.picture = place.stamp.timestamp;
+  switch (input.watch.picture (input.timeline->restarts (),
+      input.timeline->clock_rate (), place.stamp.timestamp,
+      input.join_point->keyframes (), arrival)) {
+    case StreamWatch::Event::none:
+      return;
+    case StreamWatch::Event::waiting:
+    case StreamWatch::Event::keyframe: {
+      const bool waiting = input.watch.waiting ();
+      input.counters.waiting_for_keyframe.store (waiting,
+          std::memory_order_relaxed);
+      if (observer_)
+        observer_->waiting_for_keyframe (waiting);
+      return;
+    }
+    case StreamWatch::Event::b_frames:
+      input.counters.b_frames.store (true, std::memory_order_relaxed);
+      if (observer_)
+        observer_->b_frames ();
+      return;
+  }
+}
+
+void
+Hub::count (Input &input)
+{
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const RtpTimeline &line = *input.timeline;
+  if (line.restarts () != input.counters.restarts.load (kRelaxed))
+    input.counters.b_frames.store (false, kRelaxed); // that was another sender
+  input.counters.restarts.store (line.restarts (), kRelaxed);
+  input.counters.lost.store (line.lost (), kRelaxed);
+  input.counters.reordered.store (line.reordered (), kRelaxed);
+  input.counters.repeated.store (line.repeated (), kRelaxed);
+  input.counters.stray.store (line.stray (), kRelaxed);
 }
 
 void
@@ -114,30 +161,21 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
   for (unsigned i = 0; i < gst_buffer_list_length (list.get ());) {
     GstBuffer *packet = gst_buffer_list_get_writable (list.get (), i);
     GstMapInfo map;
-    bool valid = false;
+    bool taken = false, join = false;
     if (gst_buffer_map (packet, &map, GST_MAP_READWRITE)) {
-      std::span<std::uint8_t> all (map.data, map.size);
-      if (auto payload = payload_of (all)) {
-        valid = true;
-        RtpTimeline::Stamp in = {read_u16 (&all[2]), read_u32 (&all[4])};
-        RtpTimeline::Stamp out =
-            input.timeline->map (read_u32 (&all[8]), in, arrival);
-        if (input.join_point->look (out.timestamp, *payload)) {
-          input.counters.join_points.fetch_add (1, std::memory_order_relaxed);
-          if (!join_index)
-            join_index = kept;
-        }
-        GST_WRITE_UINT16_BE (&all[2], out.sequence);
-        GST_WRITE_UINT32_BE (&all[4], out.timestamp);
-        GST_WRITE_UINT32_BE (&all[8], input.ssrc);
+      taken = take (input, {map.data, map.size}, arrival, join);
+      if (taken)
         bytes += map.size;
-      }
       gst_buffer_unmap (packet, &map);
     }
-    if (!valid) {
-      input.counters.invalid.fetch_add (1, std::memory_order_relaxed);
+    if (!taken) {
       gst_buffer_list_remove (list.get (), i, 1);
       continue;
+    }
+    if (join) {
+      input.counters.join_points.fetch_add (1, std::memory_order_relaxed);
+      if (!join_index)
+        join_index = kept;
     }
     // The viewers' pipelines have no segment of the ingest's: running time it is.
     GST_BUFFER_PTS (packet) = GST_BUFFER_DTS (packet) = arrival;
@@ -146,8 +184,7 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
   }
   input.counters.packets.fetch_add (kept, std::memory_order_relaxed);
   input.counters.bytes.fetch_add (bytes, std::memory_order_relaxed);
-  input.counters.restarts.store (input.timeline->restarts (),
-      std::memory_order_relaxed);
+  count (input);
   if (kept == 0)
     return;
 

@@ -5,6 +5,7 @@
 #include "plugin/negotiation/plan.h"
 #include "plugin/sink/join-point.h"
 #include "plugin/sink/rtp-timeline.h"
+#include "plugin/sink/stream-watch.h"
 #include "plugin/transport/transport.h"
 
 #include <array>
@@ -12,9 +13,27 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <span>
+#include <string>
 
 namespace restream::sink {
+
+// Who is told what happens to the stream. Thread: the streaming thread of the
+// medium; must not block.
+class StreamObserver
+{
+public:
+  // The video has had no keyframe for too long, so that nobody new sees a
+  // picture; or it has one again.
+  virtual void waiting_for_keyframe (bool waiting) = 0;
+  // The video's pictures do not come in the order in which they are shown.
+  virtual void b_frames () = 0;
+  // What was negotiated for this medium is no longer what comes.
+  virtual void codec_changed (Media media, const std::string &what) = 0;
+
+protected:
+  ~StreamObserver () = default;
+};
 
 // One stream in, one outgoing line to the transport and so to all viewers. Knows RTP and its payload formats, no sockets.
 // Threads: set_caps(), push() and report() on the streaming thread of the medium; the
@@ -26,9 +45,16 @@ public:
   {
     std::atomic<std::uint64_t> packets{0};
     std::atomic<std::uint64_t> bytes{0};
-    std::atomic<std::uint64_t> invalid{0};
+    std::atomic<std::uint64_t> invalid{0}; // no RTP
     std::atomic<std::uint64_t> join_points{0};
     std::atomic<std::uint64_t> restarts{0};
+    // By the source's sequence numbers, see RtpTimeline.
+    std::atomic<std::uint64_t> lost{0};
+    std::atomic<std::uint64_t> reordered{0};
+    std::atomic<std::uint64_t> repeated{0};
+    std::atomic<std::uint64_t> stray{0};
+    std::atomic<bool> waiting_for_keyframe{false};
+    std::atomic<bool> b_frames{false};
   };
 
   // transport outlives it.
@@ -38,6 +64,8 @@ public:
   {
     is_linked_ = std::move (is_linked);
   }
+  // Before anything else; outlives the pushes. None: nobody is told.
+  void set_observer (StreamObserver *observer) { observer_ = observer; }
   Hub (const Hub &) = delete;
   Hub &operator= (const Hub &) = delete;
 
@@ -74,7 +102,8 @@ private:
     // Streaming thread of the medium.
     std::optional<RtpTimeline> timeline;
     std::optional<JoinPoint> join_point;
-    GstClockTime last_pts = 0;
+    StreamWatch watch;
+    std::optional<std::uint32_t> picture; // its timestamp, outgoing
 
     std::atomic<std::shared_ptr<const negotiation::Codec>> codec;
     std::atomic<gint64> first_heard_us{0};
@@ -82,7 +111,14 @@ private:
     Counters counters;
   };
 
+  bool take (Input &input, std::span<std::uint8_t> packet, GstClockTime arrival,
+      bool &join);
+  void watch (Input &input, const RtpTimeline::Place &place,
+      GstClockTime arrival);
+  static void count (Input &input);
+
   transport::Transport &transport_;
+  StreamObserver *observer_ = nullptr;
   std::string cname_;
   std::function<bool (Media)> is_linked_;
   std::array<Input, kMediaCount> inputs_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/sink/rtp-timeline.h"
 
+#include <algorithm>
+
 namespace restream::sink {
 
 namespace {
@@ -14,43 +16,90 @@ RtpTimeline::RtpTimeline (std::uint32_t clock_rate, Stamp first)
 {
 }
 
+std::uint32_t
+RtpTimeline::ticks_since_last (std::uint64_t arrival_ns) const
+{
+  std::uint64_t ns =
+      arrival_ns > last_arrival_ns_ ? arrival_ns - last_arrival_ns_ : 0;
+  // Split so that no pause can overflow.
+  return static_cast<std::uint32_t> (ns / kNsPerSecond * clock_rate_
+      + ns % kNsPerSecond * clock_rate_ / kNsPerSecond);
+}
+
 RtpTimeline::Stamp
+RtpTimeline::splice (std::uint32_t ssrc, Stamp in, std::uint64_t arrival_ns)
+{
+  std::uint32_t pause = 0;
+  if (started_) {
+    restarts_++;
+    lost_before_ += log_.lost ();
+    // Never two pictures under one timestamp.
+    pause = std::max (ticks_since_last (arrival_ns), 1u);
+  }
+  log_ = {};
+  log_.add (in.sequence);
+  after_jump_.reset ();
+  last_.sequence++;
+  last_.timestamp += pause;
+  sequence_offset_ = static_cast<std::uint16_t> (last_.sequence - in.sequence);
+  timestamp_offset_ = last_.timestamp - in.timestamp;
+  ssrc_ = ssrc;
+  last_arrival_ns_ = arrival_ns;
+  started_ = true;
+  return last_;
+}
+
+std::optional<RtpTimeline::Place>
 RtpTimeline::map (std::uint32_t ssrc, Stamp in, std::uint64_t arrival_ns)
 {
-  if (!started_ || ssrc != ssrc_) {
-    std::uint32_t pause = 0;
-    if (started_) {
-      restarts_++;
-      std::uint64_t pause_ns =
-          arrival_ns > last_arrival_ns_ ? arrival_ns - last_arrival_ns_ : 0;
-      // Split so that no pause can overflow.
-      pause = static_cast<std::uint32_t> (pause_ns / kNsPerSecond * clock_rate_
-          + pause_ns % kNsPerSecond * clock_rate_ / kNsPerSecond);
-      if (pause == 0)
-        pause = 1; // never two pictures under one timestamp
-    }
-    sequence_offset_ =
-        static_cast<std::uint16_t> (last_.sequence + 1 - in.sequence);
-    timestamp_offset_ = last_.timestamp + pause - in.timestamp;
-    ssrc_ = ssrc;
-    last_arrival_ns_ = arrival_ns;
-    last_.timestamp += pause;
-    last_.sequence++;
-    started_ = true;
-    return last_;
-  }
+  if (!started_ || ssrc != ssrc_)
+    return Place{splice (ssrc, in, arrival_ns), true};
   Stamp out = {
       static_cast<std::uint16_t> (in.sequence + sequence_offset_),
       in.timestamp + timestamp_offset_,
   };
-  // Reordered packets keep their place behind; only what is newer moves the line on.
-  if (static_cast<std::int16_t> (out.sequence - last_.sequence) > 0)
-    last_.sequence = out.sequence;
-  if (static_cast<std::int32_t> (out.timestamp - last_.timestamp) > 0) {
-    last_.timestamp = out.timestamp;
-    last_arrival_ns_ = arrival_ns;
+  const int step = static_cast<std::int16_t> (out.sequence - last_.sequence);
+  if (step > kMaxLost || step < -kMaxLate) {
+    if (after_jump_ == in.sequence)
+      return Place{splice (ssrc, in, arrival_ns), true};
+    after_jump_ = static_cast<std::uint16_t> (in.sequence + 1);
+    stray_++;
+    return std::nullopt;
   }
-  return out;
+  after_jump_.reset ();
+
+  switch (log_.add (in.sequence)) {
+    case SequenceLog::Verdict::first:
+    case SequenceLog::Verdict::next:
+      break;
+    case SequenceLog::Verdict::late:
+      // Keeps its place behind: only what is newer moves the line on.
+      reordered_++;
+      return Place{out, false};
+    case SequenceLog::Verdict::repeated:
+      repeated_++;
+      return std::nullopt;
+    case SequenceLog::Verdict::stale:
+      stray_++;
+      return std::nullopt;
+  }
+  last_.sequence = out.sequence;
+
+  const std::int64_t ahead =
+      static_cast<std::int32_t> (out.timestamp - last_.timestamp);
+  const std::uint32_t elapsed = ticks_since_last (arrival_ns);
+  if (ahead > std::int64_t{elapsed} + std::int64_t{kMaxAheadS} * clock_rate_
+      || ahead < -std::int64_t{kMaxBehindS} * clock_rate_) {
+    // The source's clock was set: goes on like another source's.
+    restarts_++;
+    out.timestamp = last_.timestamp + std::max (elapsed, 1u);
+    timestamp_offset_ = out.timestamp - in.timestamp;
+  } else if (ahead <= 0) {
+    return Place{out, true};
+  }
+  last_.timestamp = out.timestamp;
+  last_arrival_ns_ = arrival_ns;
+  return Place{out, true};
 }
 
 std::optional<std::uint32_t>

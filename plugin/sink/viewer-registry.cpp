@@ -110,6 +110,18 @@ ViewerRegistry::drain (unsigned timeout_ms, std::function<void ()> done)
 }
 
 void
+ViewerRegistry::close_those_of (Media media, const std::string &reason)
+{
+  // An observer may remove others meanwhile, so go by the snapshot.
+  std::shared_ptr<const ViewerList> viewers = snapshot_.load ();
+  for (const std::shared_ptr<transport::Viewer> &viewer : *viewers) {
+    auto entry = viewers_.find (viewer->id ());
+    if (entry != viewers_.end () && viewer->plan ().find (media))
+      remove_entry (entry, {Code::conflict, reason, kRetryAfterS});
+  }
+}
+
+void
 ViewerRegistry::close_all (const std::string &reason)
 {
   accepting_ = false;

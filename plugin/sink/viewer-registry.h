@@ -72,6 +72,8 @@ public:
   bool remove (const std::string &id, const std::string &reason);
   // No new viewers; those there are sent all, BYE and close_notify; then done.
   void drain (unsigned timeout_ms, std::function<void ()> done);
+  // Closes those that have this medium. They may come again.
+  void close_those_of (Media media, const std::string &reason);
   // Closes all at once, and refuses new ones.
   void close_all (const std::string &reason);
   // Viewers are welcome (again).

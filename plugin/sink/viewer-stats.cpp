@@ -60,6 +60,12 @@ make_stats (const Hub &hub, const transport::ViewerList &viewers)
           guint64{counters.retransmitted}, (name + "-lost").c_str (),
           G_TYPE_INT64, gint64{counters.lost}, (name + "-jitter-us").c_str (),
           G_TYPE_UINT64, guint64{counters.jitter_us}, nullptr);
+      // Nothing goes out before a keyframe does.
+      if (media == Media::video)
+        gst_structure_set (s, "waiting-for-keyframe", G_TYPE_BOOLEAN,
+            gboolean (viewer->state () == transport::ViewerState::connected
+                && packets == 0),
+            nullptr);
       sent.packets += packets;
       sent.bytes += bytes;
       sent.dropped += dropped;
@@ -82,7 +88,13 @@ make_stats (const Hub &hub, const transport::ViewerList &viewers)
                 in.packets.load (), "bytes", G_TYPE_UINT64, in.bytes.load (),
                 "invalid", G_TYPE_UINT64, in.invalid.load (), "join-points",
                 G_TYPE_UINT64, in.join_points.load (), "restarts",
-                G_TYPE_UINT64, in.restarts.load (), nullptr))
+                G_TYPE_UINT64, in.restarts.load (), "lost", G_TYPE_UINT64,
+                in.lost.load (), "reordered", G_TYPE_UINT64,
+                in.reordered.load (), "repeated", G_TYPE_UINT64,
+                in.repeated.load (), "stray", G_TYPE_UINT64, in.stray.load (),
+                "waiting-for-keyframe", G_TYPE_BOOLEAN,
+                gboolean{in.waiting_for_keyframe}, "b-frames", G_TYPE_BOOLEAN,
+                gboolean{in.b_frames}, nullptr))
             .get (),
         nullptr);
   }

@@ -148,6 +148,7 @@ LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
     counted += counters.packets + counters.invalid;
     check (counters.join_points <= counters.packets);
     check (counters.restarts <= counters.packets);
+    counted += counters.repeated + counters.stray;
   }
   check (counted == in);
   return 0;
