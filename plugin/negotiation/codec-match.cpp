@@ -54,6 +54,53 @@ profile_of (std::uint32_t level_id)
   }
 }
 
+const char *
+name_of (H264Profile profile)
+{
+  switch (profile) {
+    case H264Profile::other:
+      break;
+    case H264Profile::constrained_baseline:
+      return "Constrained Baseline";
+    case H264Profile::baseline:
+      return "Baseline";
+    case H264Profile::main:
+      return "Main";
+    case H264Profile::constrained_high:
+      return "Constrained High";
+    case H264Profile::high:
+      return "High";
+    case H264Profile::high10:
+      return "High 10";
+    case H264Profile::high422:
+      return "High 4:2:2";
+    case H264Profile::high444:
+      return "High 4:4:4 Predictive";
+  }
+  return "unknown";
+}
+
+// Browsers decode up to High under any H.264 payload type. More than 8 bits or 4:2:0 they
+// decode only where they say so: elsewhere the picture would stay black.
+bool
+may_decode (std::uint32_t stream_level_id, std::uint32_t offered_level_id)
+{
+  using P = H264Profile;
+  const P stream = profile_of (stream_level_id);
+  const P offered = profile_of (offered_level_id);
+  switch (stream) {
+    case P::high10:
+      return offered == P::high10 || offered == P::high422
+          || offered == P::high444;
+    case P::high422:
+      return offered == P::high422 || offered == P::high444;
+    case P::high444:
+      return offered == P::high444;
+    default:
+      return true;
+  }
+}
+
 constexpr std::uint32_t kDefaultLevelId = 0x42000a; // RFC 6184, section 8.1
 
 std::optional<std::uint32_t>
@@ -130,6 +177,9 @@ match_h264 (const Codec &stream, const OfferedFormat &format)
       known && find_parameter (stream.parameters, "profile-level-id");
   std::uint32_t wanted = stream_known ? *known : 0x42e01f;
 
+  if (stream_known && !may_decode (wanted, *level_id))
+    return std::nullopt;
+
   Choice choice;
   bool level_too_low = (*level_id & 0xff) < (wanted & 0xff);
   choice.rank = {(*mode == 0) == single_nal ? 0 : 1,
@@ -180,8 +230,11 @@ match_av1 (const Codec &stream, const OfferedFormat &format)
   auto wanted = number_of (stream.parameters, "profile");
   if (!offered || !wanted || *offered < *wanted)
     return std::nullopt;
+  auto level = number_of (format.parameters, "level-idx", 5);
+  auto stream_level = number_of (stream.parameters, "level-idx");
   Choice choice;
-  choice.rank = {static_cast<unsigned> (*offered - *wanted), 0, 0};
+  choice.rank = {static_cast<unsigned> (*offered - *wanted),
+      level < stream_level, 0};
   copy_parameters (format.parameters, {"level-idx", "profile", "tier"},
       choice.parameters);
   return choice;
@@ -192,11 +245,21 @@ match_h265 (const Codec &stream, const OfferedFormat &format)
 {
   auto offered = number_of (format.parameters, "profile-id", 1);
   auto wanted = number_of (stream.parameters, "profile-id", 1);
-  const std::string *mode = find_parameter (format.parameters, "tx-mode");
-  if (!offered || !wanted || (mode && !equal_nocase (*mode, "SRST")))
+  if (!offered || !wanted)
     return std::nullopt;
+  const std::string *mode = find_parameter (format.parameters, "tx-mode");
+  // Main 10 includes Main, and the range extensions both.
+  bool includes = offered == wanted || (offered == 2u && wanted == 1u)
+      || (offered == 4u && (wanted == 1u || wanted == 2u));
+  if (!includes || (mode && !equal_nocase (*mode, "SRST")))
+    return std::nullopt;
+  auto too_low = [&] (const char *name, std::uint64_t absent) {
+    return number_of (format.parameters, name, absent)
+        < number_of (stream.parameters, name);
+  };
   Choice choice;
-  choice.rank = {offered == wanted ? 0u : 1u, 0, 0};
+  choice.rank = {offered == wanted ? 0u : 1u, too_low ("tier-flag", 0),
+      too_low ("level-id", 93)};
   copy_parameters (format.parameters,
       {"level-id", "profile-id", "tier-flag", "tx-mode"}, choice.parameters);
   return choice;
@@ -262,11 +325,23 @@ no_match (const Codec &stream, const std::vector<OfferedFormat> &formats)
   what += "/" + std::to_string (stream.clock_rate);
   if (stream.encoding_name == "OPUS")
     what += "/2";
-  if (stream.encoding_name == "H264")
-    what += " in packetization-mode=1";
+  for (const char *name : {"profile-id", "profile"}) {
+    if (const std::string *value = find_parameter (stream.parameters, name))
+      what += std::string (" with ") + name + "=" + *value;
+  }
+  std::string advice;
+  if (stream.encoding_name == "H264") {
+    auto level_id = level_id_of (stream.parameters);
+    if (level_id && find_parameter (stream.parameters, "profile-level-id"))
+      what += std::string (" of profile ") + name_of (profile_of (*level_id));
+    if (number_of (stream.parameters, "packetization-mode", 1) == 1u)
+      what += " in packetization-mode=1";
+    if (level_id && !may_decode (*level_id, 0x640028))
+      advice = "; browsers want 8 bits and 4:2:0 (FFmpeg: -pix_fmt yuv420p)";
+  }
   return {Code::not_acceptable,
       what + ", and none of the offered " + stream.encoding_name
-          + " formats fits it"};
+          + " formats fits it" + advice};
 }
 
 } // namespace

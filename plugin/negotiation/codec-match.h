@@ -20,8 +20,7 @@ Result<CodecMatch> match_codec (const Codec &stream,
     const std::vector<OfferedFormat> &formats);
 
 // How far the profile of an offered H.264 format is from the stream's: the
-// decoder's own profile, then those that include it, then the others. Browsers decode High
-// under a Baseline payload type, so none is refused.
+// decoder's own profile, then those that include it, then the others.
 unsigned h264_profile_distance (std::uint32_t stream_level_id,
     std::uint32_t offered_level_id);
 

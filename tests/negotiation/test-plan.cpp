@@ -153,6 +153,70 @@ h264_parameters ()
   g_assert_cmpuint (plan.find (Media::video)->payload_type, ==, 96);
 }
 
+// Black at the viewer, without a word, is the worst of all answers.
+static void
+h264_beyond_high ()
+{
+  auto stream = [] (const char *level_id) {
+    return video_stream ({"H264", 90000, 0,
+        {{"packetization-mode", "1"}, {"profile-level-id", level_id}}});
+  };
+  const char *chromium = "offers/chromium.sdp";
+  // Its 4:4:4 includes the others.
+  for (const char *level_id : {"f4001f", "7a001f", "6e001f"})
+    g_assert_cmpuint (h264_type (chromium, level_id), ==, 41);
+  struct
+  {
+    const char *level_id, *name;
+  } cases[] = {{"f4001f", "High 4:4:4 Predictive"}, {"7a001f", "High 4:2:2"},
+      {"6e001f", "High 10"}};
+  for (const auto &c : cases) {
+    Error error =
+        refusal_of (offer_named ("offers/firefox.sdp"), stream (c.level_id));
+    g_assert_true (error.code == Code::not_acceptable);
+    assert_equal (error.what,
+        std::string ("the offer's video section: the stream is H264/90000 of "
+                     "profile ")
+            + c.name
+            + " in packetization-mode=1, and none of the offered H264 formats "
+              "fits it; browsers want 8 bits and 4:2:0 (FFmpeg: -pix_fmt "
+              "yuv420p)");
+  }
+}
+
+// The decoder's own profile, or one that includes it; and then the level.
+static void
+h265_profile ()
+{
+  const std::string safari = offer_named ("offers/safari.sdp");
+  auto stream = [] (const char *profile) {
+    return video_stream ({"H265", 90000, 0,
+        {{"profile-id", profile}, {"tier-flag", "0"}, {"level-id", "120"}}});
+  };
+  Plan plan = plan_of (safari, stream ("1"));
+  g_assert_cmpuint (plan.find (Media::video)->payload_type, ==, 104);
+  assert_line (make_answer (plan, test::local_description ()),
+      "a=fmtp:104 level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST");
+  Error error = refusal_of (safari, stream ("2"));
+  assert_equal (error.what,
+      "the offer's video section: the stream is H265/90000 with profile-id=2, "
+      "and none of the offered H265 formats fits it");
+
+  // Main 10 has room for Main, and the level decides between two.
+  std::string text = safari;
+  replace (text, "level-id=93;profile-id=1", "level-id=93;profile-id=2");
+  g_assert_cmpuint (
+      plan_of (text, stream ("1")).find (Media::video)->payload_type, ==, 104);
+  replace (text, "a=rtpmap:104 H265/90000",
+      "a=rtpmap:104 H265/90000\r\na=rtpmap:127 H265/90000\r\n"
+      "a=fmtp:127 level-id=150;profile-id=2");
+  const bool listed = text.find (" 104 ") != std::string::npos;
+  g_assert_true (listed);
+  text.replace (text.find (" 104 "), 5, " 104 127 ");
+  if (plan_of (text, stream ("1")).find (Media::video)->payload_type != 127)
+    g_error ("the lower level was taken of\n%s", text.c_str ());
+}
+
 static void
 other_codecs ()
 {
@@ -468,6 +532,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, nullptr);
   g_test_add_func ("/plan/h264-profile", h264_profile);
   g_test_add_func ("/plan/h264-parameters", h264_parameters);
+  g_test_add_func ("/plan/h264-beyond-high", h264_beyond_high);
+  g_test_add_func ("/plan/h265-profile", h265_profile);
   g_test_add_func ("/plan/other-codecs", other_codecs);
   g_test_add_func ("/plan/no-more-than-the-transport-can",
       no_more_than_the_transport_can);
