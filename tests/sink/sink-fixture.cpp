@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tests/sink/sink-fixture.h"
 
+#include "plugin/codec/payload-format.h"
+#include "tests/codec/recorded.h"
 #include "tests/src/packets.h"
 #include "tests/support/transport.h"
 
@@ -17,13 +19,24 @@ constexpr unsigned kDeadlineS = 40;
 constexpr unsigned kKeyframeInterval = 10;
 constexpr unsigned kFps = 30;
 
-const char *const kCaps[kMediaCount] = {
-    "application/x-rtp, media=(string)video, encoding-name=(string)H264, "
-    "clock-rate=(int)90000, payload=(int)102, packetization-mode=(string)1, "
-    "profile-level-id=(string)42c01e",
-    "application/x-rtp, media=(string)audio, encoding-name=(string)OPUS, "
-    "clock-rate=(int)48000, payload=(int)111, encoding-params=(string)2",
-};
+Ref<GstCaps>
+caps_of (const std::string &encoding_name)
+{
+  const codec::CodecInfo *info = codec::find_codec (encoding_name);
+  fail_unless (info != nullptr, "no codec %s", encoding_name.c_str ());
+  auto caps = Ref<GstCaps>::adopt (gst_caps_new_simple ("application/x-rtp",
+      "media", G_TYPE_STRING, name_of (info->media), "encoding-name",
+      G_TYPE_STRING, info->encoding_name, "clock-rate", G_TYPE_INT,
+      static_cast<int> (info->clock_rate), "payload", G_TYPE_INT,
+      info->media == Media::video ? 102 : 111, nullptr));
+  if (info->encoding_params)
+    gst_caps_set_simple (caps.get (), "encoding-params", G_TYPE_STRING,
+        info->encoding_params, nullptr);
+  if (encoding_name == "H264")
+    gst_caps_set_simple (caps.get (), "packetization-mode", G_TYPE_STRING, "1",
+        "profile-level-id", G_TYPE_STRING, "42c01f", nullptr);
+  return caps;
+}
 
 using packets::Bytes;
 
@@ -38,7 +51,14 @@ buffer_of (const Bytes &bytes)
 class Sender
 {
 public:
-  explicit Sender (Media media) : media_ (media) { restart (0); }
+  Sender (Media media, const std::string &encoding_name)
+      : media_ (media),
+        clock_rate_ (codec::find_codec (encoding_name)->clock_rate)
+  {
+    if (media == Media::video && encoding_name != "H264")
+      load (encoding_name);
+    restart (0);
+  }
 
   void restart (unsigned count)
   {
@@ -60,7 +80,17 @@ public:
     if (media_ == Media::audio) {
       rtp_.payload = Bytes (40, 0x78);
       add (out, false);
-      rtp_.timestamp += 960;
+      rtp_.timestamp += clock_rate_ / 50;
+      return out;
+    }
+    if (!recorded_.empty ()) {
+      const std::vector<Bytes> &payloads =
+          recorded_[picture_++ % recorded_.size ()];
+      for (std::size_t i = 0; i < payloads.size (); i++) {
+        rtp_.payload = payloads[i];
+        add (out, i + 1 == payloads.size ());
+      }
+      rtp_.timestamp += 90000 / kFps;
       return out;
     }
     if (picture_++ % kKeyframeInterval == 0) {
@@ -84,6 +114,27 @@ public:
   }
 
 private:
+  void load (const std::string &encoding_name)
+  {
+    const std::pair<const char *, const char *> files[] = {
+        {"H265", "h265-ffmpeg"}, {"VP8", "vp8-ffmpeg"}, {"VP9", "vp9-ffmpeg"},
+        {"AV1", "av1-libaom"}};
+    for (const auto &[known, file] : files) {
+      if (encoding_name != known)
+        continue;
+      std::optional<std::uint32_t> timestamp;
+      for (const Bytes &bytes : recorded::load (file).packets) {
+        const auto packet = parse_rtp (bytes);
+        if (timestamp != packet->timestamp)
+          recorded_.emplace_back ();
+        timestamp = packet->timestamp;
+        recorded_.back ().emplace_back (packet->payload.begin (),
+            packet->payload.end ());
+      }
+    }
+    fail_if (recorded_.empty (), "no recording of %s", encoding_name.c_str ());
+  }
+
   void add (std::vector<Bytes> &out, bool marker)
   {
     rtp_.marker = marker;
@@ -92,6 +143,8 @@ private:
   }
 
   Media media_;
+  std::uint32_t clock_rate_;
+  std::vector<std::vector<Bytes>> recorded_; // the payloads of each picture
   packets::Rtp rtp_;
   unsigned run_ = 0, picture_ = 0;
 };
@@ -252,12 +305,18 @@ Rig::push_headers (Media media)
     return;
   fail_unless (
       push_event (media, gst_event_new_stream_start (name_of (media))));
-  auto caps =
-      Ref<GstCaps>::adopt (gst_caps_from_string (kCaps[index_of (media)]));
-  fail_unless (push_event (media, gst_event_new_caps (caps.get ())));
+  push_caps (media,
+      media == Media::video ? options_.video_codec : options_.audio_codec);
   GstSegment segment;
   gst_segment_init (&segment, GST_FORMAT_TIME);
   fail_unless (push_event (media, gst_event_new_segment (&segment)));
+}
+
+void
+Rig::push_caps (Media media, const std::string &encoding_name)
+{
+  auto caps = caps_of (encoding_name);
+  fail_unless (push_event (media, gst_event_new_caps (caps.get ())));
 }
 
 bool
@@ -301,8 +360,9 @@ Rig::feed ()
     steady_clock::time_point due;
   };
   const auto start = steady_clock::now ();
-  Line lines[] = {{Sender (Media::video), microseconds (33333), start},
-      {Sender (Media::audio), milliseconds (20), start}};
+  Line lines[] = {{Sender (Media::video, options_.video_codec),
+                      microseconds (33333), start},
+      {Sender (Media::audio, options_.audio_codec), milliseconds (20), start}};
   while (feeding_) {
     for (Media media : kAllMedia) {
       Line &line = lines[index_of (media)];

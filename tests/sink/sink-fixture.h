@@ -59,6 +59,10 @@ public:
     bool audio = true;
     bool start = true; // to PLAYING
     bool feed = true;
+    // RTP encoding names. Other video than H264 is what an encoder once sent
+    // (tests/codec/recorded).
+    std::string video_codec = "H264";
+    std::string audio_codec = "OPUS";
   };
   Rig () : Rig (Options ()) {}
   explicit Rig (Options options);
@@ -78,6 +82,8 @@ public:
   void push (Media media, const std::vector<std::uint8_t> &packet);
   bool push_event (Media media, GstEvent *event);
   void push_headers (Media media);
+  // Of another codec, from now on.
+  void push_caps (Media media, const std::string &encoding_name);
   // Without it the sink refuses viewers.
   void wait_media ();
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tests/support/webrtc-peer.h"
 
+#include "plugin/codec/payload-format.h"
+
 #include <gst/sdp/sdp.h>
 
 #include <chrono>
@@ -20,13 +22,26 @@ namespace {
 constexpr guint kGatheringTimeoutMs = 20000;
 constexpr auto kPendingTimeout = std::chrono::seconds (10);
 
-const char *const kVideoCaps =
-    "application/x-rtp, media=(string)video, encoding-name=(string)H264, "
-    "clock-rate=(int)90000, packetization-mode=(string)1, "
-    "profile-level-id=(string)42e01f, level-asymmetry-allowed=(string)1";
-const char *const kAudioCaps =
-    "application/x-rtp, media=(string)audio, encoding-name=(string)OPUS, "
-    "clock-rate=(int)48000, encoding-params=(string)2";
+Ref<GstCaps>
+caps_of (const std::string &encoding_name, int payload_type)
+{
+  const codec::CodecInfo *info = codec::find_codec (encoding_name);
+  if (!info)
+    return {};
+  auto caps = Ref<GstCaps>::adopt (gst_caps_new_simple ("application/x-rtp",
+      "media", G_TYPE_STRING, name_of (info->media), "encoding-name",
+      G_TYPE_STRING, info->encoding_name, "clock-rate", G_TYPE_INT,
+      static_cast<int> (info->clock_rate), "payload", G_TYPE_INT, payload_type,
+      nullptr));
+  if (info->encoding_params)
+    gst_caps_set_simple (caps.get (), "encoding-params", G_TYPE_STRING,
+        info->encoding_params, nullptr);
+  if (encoding_name == "H264")
+    gst_caps_set_simple (caps.get (), "packetization-mode", G_TYPE_STRING, "1",
+        "profile-level-id", G_TYPE_STRING, "42e01f", "level-asymmetry-allowed",
+        G_TYPE_STRING, "1", nullptr);
+  return caps;
+}
 
 // An answer whose candidates are TCP only.
 std::string
@@ -121,6 +136,8 @@ WebrtcPeer::WebrtcPeer (GMainContext *context, PeerOptions options,
       pending_ (std::make_shared<Pending> ())
 {
   media_of_pt_.fill (kNone);
+  if (options_.video_codec != "H264")
+    stats_.media[index_of (Media::video)] = RtpCounter ();
 }
 
 WebrtcPeer::~WebrtcPeer ()
@@ -237,12 +254,12 @@ WebrtcPeer::start ()
   for (Media media : kAllMedia) {
     if (!(media == Media::video ? options_.video : options_.audio))
       continue;
-    auto caps = Ref<GstCaps>::adopt (
-        gst_caps_from_string (media == Media::video ? kVideoCaps : kAudioCaps));
-    gst_caps_set_simple (caps.get (), "payload", G_TYPE_INT,
-        media == Media::video ? options_.video_payload_type
-                              : options_.audio_payload_type,
-        nullptr);
+    const bool is_video = media == Media::video;
+    Ref<GstCaps> caps = caps_of (is_video ? options_.video_codec
+                                          : options_.audio_codec,
+        is_video ? options_.video_payload_type : options_.audio_payload_type);
+    if (!caps)
+      return Error{Code::internal, "unknown codec"};
     Ref<GstWebRTCRTPTransceiver> transceiver;
     g_signal_emit_by_name (webrtc_.get (), "add-transceiver",
         GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_RECVONLY, caps.get (),

@@ -23,7 +23,9 @@ struct PeerOptions
   std::string name = "viewer";
   bool video = true;
   bool audio = true;
-  // Of its offer.
+  // Of its offer: RTP encoding names. Keyframes are counted of H264 only.
+  std::string video_codec = "H264";
+  std::string audio_codec = "OPUS";
   int video_payload_type = 96;
   int audio_payload_type = 97;
   // Takes the answer's TCP candidates alone, as in a network without UDP.
