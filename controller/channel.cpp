@@ -169,7 +169,9 @@ Channel::build (const ChannelOptions &options)
       "announced-addresses", join (options.announced_addresses).c_str (),
       "interfaces", join (options.interfaces).c_str (), "min-port",
       options.min_port, "max-port", options.max_port, "udp-port",
-      options.udp_port, "io-threads", options.io_threads, nullptr);
+      options.udp_port, "io-threads", options.io_threads, "gop-cache-size",
+      options.gop_cache_size, "gop-cache-time", options.gop_cache_time,
+      "start-bitrate", options.start_bitrate, nullptr);
 
   for (auto [wanted, pad] : {std::pair (options.video_pt.has_value (), "video"),
            std::pair (options.audio_pt.has_value (), "audio")})

@@ -24,6 +24,8 @@ struct ChannelOptions
   unsigned max_viewers = 0; // 0 = no limit
   std::vector<std::string> announced_addresses, interfaces;
   unsigned udp_port = 0, io_threads = 0; // of the native transport
+  unsigned gop_cache_size = 0, start_bitrate = 0; // bytes, bits per second
+  GstClockTime gop_cache_time = 0;
   unsigned min_port = 0, max_port = 0; // of webrtcbin
 };
 

@@ -76,7 +76,8 @@ const Setting kSettings[] = {
         "for any free one.",
         0, check_address},
     {"host.name", "CORE_HOST_NAME", &Config::host_name,
-        "Host names under which clients ask the process API; `localhost` and IP "
+        "Host names under which clients ask the process API; `localhost` and "
+        "IP "
         "addresses always may. Guards against DNS rebinding.",
         0, check_not_empty},
     {"log.level", "CORE_LOG_LEVEL", &Config::log_level,
@@ -106,6 +107,18 @@ const Setting kSettings[] = {
         65535},
     {"webrtc.io_threads", "CORE_WEBRTC_IO_THREADS", &Config::webrtc_io_threads,
         "Threads of the native transport; 0 = as many as cores.", 64},
+    {"webrtc.gop_cache_mbytes", "CORE_WEBRTC_GOP_CACHE_MBYTES",
+        &Config::webrtc_gop_cache_mbytes,
+        "Most that is kept of a stream since its last keyframe, in MiB, so "
+        "that new viewers have a picture at once; 0 = they wait for the next.",
+        256},
+    {"webrtc.gop_cache_sec", "CORE_WEBRTC_GOP_CACHE_SEC",
+        &Config::webrtc_gop_cache_sec, "The same as a time, in seconds.", 60},
+    {"webrtc.start_bitrate_kbit", "CORE_WEBRTC_START_BITRATE_KBIT",
+        &Config::webrtc_start_bitrate_kbit,
+        "At what rate new viewers get what is kept, in kbit/s, or at one and a "
+        "half times the rate of the stream where that is more.",
+        4000000},
     {"webrtc.announced_addresses", "CORE_WEBRTC_ANNOUNCED_ADDRESSES",
         &Config::webrtc_announced_addresses,
         "IP addresses to announce to viewers besides the machine's own (behind "

@@ -32,6 +32,9 @@ struct Config
   std::string webrtc_transport; // "" = the sink's own default
   std::uint64_t webrtc_udp_port = 8189;
   std::uint64_t webrtc_io_threads = 0;
+  std::uint64_t webrtc_gop_cache_mbytes = 16;
+  std::uint64_t webrtc_gop_cache_sec = 12;
+  std::uint64_t webrtc_start_bitrate_kbit = 30000;
   std::vector<std::string> webrtc_announced_addresses;
   std::vector<std::string> webrtc_interfaces;
   std::uint64_t webrtc_min_port = 0;

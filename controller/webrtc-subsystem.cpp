@@ -45,10 +45,14 @@ WebrtcSubsystem::channel_options (const WebrtcOptions &options) const
     channel.video_pt = options.video_pt ? options.video_pt : kDefaultVideoPt;
   if (options.has_audio ())
     channel.audio_pt = options.audio_pt ? options.audio_pt : kDefaultAudioPt;
-  channel.transport = options.transport.empty () ? config_.webrtc_transport
-                                                 : options.transport;
+  channel.transport =
+      options.transport.empty () ? config_.webrtc_transport : options.transport;
   channel.udp_port = unsigned (config_.webrtc_udp_port);
   channel.io_threads = unsigned (config_.webrtc_io_threads);
+  channel.gop_cache_size =
+      unsigned (config_.webrtc_gop_cache_mbytes * 1024 * 1024);
+  channel.gop_cache_time = config_.webrtc_gop_cache_sec * GST_SECOND;
+  channel.start_bitrate = unsigned (config_.webrtc_start_bitrate_kbit * 1000);
   channel.max_viewers = unsigned (config_.webrtc_max_viewers_per_process);
   channel.announced_addresses = config_.webrtc_announced_addresses;
   channel.interfaces = config_.webrtc_interfaces;

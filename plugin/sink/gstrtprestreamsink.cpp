@@ -208,15 +208,17 @@ make_transport (GstRtpRestreamSink *self)
 {
   int kind;
   unsigned port, threads;
+  transport::InstantStart start;
   {
     ObjectLock lock (self);
     kind = self->impl->settings.transport;
     port = self->impl->settings.udp_port;
     threads = self->impl->settings.io_threads;
+    start = self->impl->settings.start;
   }
   if (kind == GST_RTP_RESTREAM_SINK_TRANSPORT_NATIVE)
     return transport::native::NativeTransport::create (
-        static_cast<std::uint16_t> (port), threads);
+        static_cast<std::uint16_t> (port), threads, start);
   return std::unique_ptr<transport::Transport> (
       new transport::WebrtcbinTransport);
 }

@@ -40,6 +40,15 @@ set_sink_property (SinkSettings &settings, unsigned id, const GValue *value)
     case PROP_IO_THREADS:
       settings.io_threads = g_value_get_uint (value);
       return true;
+    case PROP_GOP_CACHE_SIZE:
+      settings.start.max_bytes = g_value_get_uint (value);
+      return true;
+    case PROP_GOP_CACHE_TIME:
+      settings.start.max_time = g_value_get_uint64 (value);
+      return true;
+    case PROP_START_BITRATE:
+      settings.start.bit_rate = g_value_get_uint (value);
+      return true;
     case PROP_WHEP_PORT:
       settings.whep_port = g_value_get_uint (value);
       return true;
@@ -87,6 +96,15 @@ get_sink_property (const SinkSettings &settings, unsigned id, GValue *value)
       return true;
     case PROP_IO_THREADS:
       g_value_set_uint (value, settings.io_threads);
+      return true;
+    case PROP_GOP_CACHE_SIZE:
+      g_value_set_uint (value, settings.start.max_bytes);
+      return true;
+    case PROP_GOP_CACHE_TIME:
+      g_value_set_uint64 (value, settings.start.max_time);
+      return true;
+    case PROP_START_BITRATE:
+      g_value_set_uint (value, settings.start.bit_rate);
       return true;
     case PROP_WHEP_PORT:
       g_value_set_uint (value, settings.whep_port);
@@ -163,6 +181,46 @@ install_sink_properties (GObjectClass *gobject_class)
       g_param_spec_uint ("io-threads", "I/O threads",
           "Threads of the native transport (0 = as many as cores)", 0, 64, 0,
           flags));
+  /**
+   * GstRtpRestreamSink:gop-cache-size:
+   *
+   * The pictures since the last keyframe are kept, so that a viewer who comes in between
+   * has a picture at once: it gets them in fast-forward, until it is at the live
+   * edge. This bounds what is kept. Where it is too little, or
+   * #GstRtpRestreamSink:gop-cache-time, new viewers wait for the next keyframe.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_GOP_CACHE_SIZE,
+      g_param_spec_uint ("gop-cache-size", "GOP cache size",
+          "Most bytes that are kept since the last keyframe, for new viewers "
+          "(0 = they wait for the next one)",
+          0, 256 * 1024 * 1024, defaults.start.max_bytes, flags));
+  /**
+   * GstRtpRestreamSink:gop-cache-time:
+   *
+   * How long a group of pictures may be that is kept for new viewers, in nanoseconds.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_GOP_CACHE_TIME,
+      g_param_spec_uint64 ("gop-cache-time", "GOP cache time",
+          "Longest time since the last keyframe that is kept for new viewers "
+          "(in nanoseconds)",
+          0, 60 * GST_SECOND, defaults.start.max_time, flags));
+  /**
+   * GstRtpRestreamSink:start-bitrate:
+   *
+   * The rate at which a viewer who comes between two keyframes is sent what it has
+   * missed, in bits per second, or one and a half times the stream's own rate, where
+   * that is more.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_START_BITRATE,
+      g_param_spec_uint ("start-bitrate", "Start bitrate",
+          "Rate at which new viewers catch up (in bits per second)", 0,
+          G_MAXUINT, defaults.start.bit_rate, flags));
   /**
    * GstRtpRestreamSink:whep-port:
    *

@@ -3,6 +3,7 @@
 
 #include "plugin/sink/gstrtprestreamsink.h"
 #include "plugin/sink/viewer-registry.h"
+#include "plugin/transport/instant-start.h"
 
 #include <string>
 
@@ -18,6 +19,9 @@ enum SinkProperty : unsigned
   PROP_TRANSPORT,
   PROP_UDP_PORT,
   PROP_IO_THREADS,
+  PROP_GOP_CACHE_SIZE,
+  PROP_GOP_CACHE_TIME,
+  PROP_START_BITRATE,
   PROP_WHEP_PORT,
   PROP_WHEP_ADDRESS,
   PROP_MAX_VIEWERS,
@@ -36,6 +40,7 @@ struct SinkSettings
   int transport = GST_RTP_RESTREAM_SINK_TRANSPORT_NATIVE;
   unsigned udp_port = 0;
   unsigned io_threads = 0;
+  transport::InstantStart start;
   unsigned whep_port = 0;
   std::string whep_address = "127.0.0.1";
   GstClockTime drain_timeout = 1 * GST_SECOND;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/burst.h"
 
-#include "common/bytes.h"
-
 #include <cstring>
 
 namespace restream::transport::native {
@@ -27,11 +25,12 @@ extend (std::uint16_t sequence, const std::optional<std::uint64_t> &last)
 } // namespace
 
 std::shared_ptr<const Burst>
-Burst::copy (Media media, GstBufferList *list, std::optional<unsigned> join,
-    std::optional<std::uint64_t> &last, const SenderClock &clock,
-    std::int64_t now_us)
+Burst::copy (Media media, std::uint64_t number, GstBufferList *list,
+    std::optional<unsigned> join, std::optional<std::uint64_t> &last,
+    const SenderClock &clock, std::int64_t now_us)
 {
-  auto burst = std::shared_ptr<Burst> (new Burst (media, clock, now_us));
+  auto burst =
+      std::shared_ptr<Burst> (new Burst (media, number, clock, now_us));
   unsigned count = gst_buffer_list_length (list);
   std::size_t room = 0;
   for (unsigned i = 0; i < count; i++)
@@ -73,6 +72,7 @@ Burst::copy (Media media, GstBufferList *list, std::optional<unsigned> join,
         static_cast<std::uint16_t> (bytes)});
     used += bytes;
   }
+  burst->used_ = used;
   return burst;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "common/bytes.h"
 #include "common/media.h"
 #include "common/ref.h"
 #include "plugin/transport/native/rtcp/sender-clock.h"
@@ -33,15 +34,19 @@ public:
 
   // Copies valid RTP packets. last: the highest extended sequence number so far, or
   // nothing before the first packet; it is carried on. join: the
-  // packet of the list at which a viewer may begin. clock: the medium's at this moment.
-  static std::shared_ptr<const Burst> copy (Media media, GstBufferList *list,
-      std::optional<unsigned> join, std::optional<std::uint64_t> &last,
-      const SenderClock &clock, std::int64_t now_us);
+  // packet of the list at which a viewer may begin. clock: the medium's at this moment. number: counts
+  // the medium's bursts.
+  static std::shared_ptr<const Burst> copy (Media media, std::uint64_t number,
+      GstBufferList *list, std::optional<unsigned> join,
+      std::optional<std::uint64_t> &last, const SenderClock &clock,
+      std::int64_t now_us);
 
   Media media () const { return media_; }
+  std::uint64_t number () const { return number_; }
   std::int64_t arrival_us () const { return arrival_us_; } // monotonic
   const SenderClock &clock () const { return clock_; }
   std::span<const Packet> packets () const { return packets_; }
+  std::size_t bytes () const { return used_; }
   // Extended sequence number of the packet to begin at.
   const std::optional<std::uint64_t> &join () const { return join_; }
   // Does it end with the last packet of a picture (the marker of RFC 6184 and the like)?
@@ -51,6 +56,10 @@ public:
   }
   // Packets of the source that were too large.
   unsigned oversized () const { return oversized_; }
+  std::uint32_t timestamp (const Packet &packet) const
+  {
+    return be32 ({&bytes_[packet.offset], packet.header}, 4);
+  }
 
   std::span<const std::uint8_t> header (const Packet &packet) const
   {
@@ -63,16 +72,19 @@ public:
   }
 
 private:
-  Burst (Media media, const SenderClock &clock, std::int64_t now_us)
-      : media_ (media), clock_ (clock), arrival_us_ (now_us)
+  Burst (Media media, std::uint64_t number, const SenderClock &clock,
+      std::int64_t now_us)
+      : media_ (media), number_ (number), clock_ (clock), arrival_us_ (now_us)
   {
   }
 
   Media media_;
+  std::uint64_t number_;
   SenderClock clock_;
   std::int64_t arrival_us_;
   std::optional<std::uint64_t> join_;
   unsigned oversized_ = 0;
+  std::size_t used_ = 0; // of bytes_
   std::vector<Packet> packets_;
   std::unique_ptr<std::uint8_t[]> bytes_;
 };

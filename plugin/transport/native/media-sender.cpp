@@ -16,6 +16,13 @@ namespace {
 constexpr std::uint64_t kNsPerUs = 1000;
 constexpr std::int64_t kRateWindowUs = 1'000'000;
 constexpr std::uint64_t kMinRetransmissionRate = 16 * 1024; // bytes/s
+// Less is not worth a fast-forward, and more is no group of pictures but a clock that jumped.
+constexpr std::int64_t kMinBehindUs = 50'000;
+constexpr std::int64_t kMaxBehindUs = 60'000'000;
+constexpr std::int64_t kShownAfterUs = 5'000;
+constexpr std::int64_t kMaxSpeed = 5;
+// Between two starts of one viewer's picture.
+constexpr std::int64_t kMinAgainUs = 1'000'000;
 
 void
 count (std::atomic<std::uint64_t> &counter, std::uint64_t n)
@@ -23,6 +30,13 @@ count (std::atomic<std::uint64_t> &counter, std::uint64_t n)
   // One writer: a plain addition would do, were there no readers.
   counter.store (counter.load (std::memory_order_relaxed) + n,
       std::memory_order_relaxed);
+}
+
+void
+write_stamp (std::uint8_t *header, const ViewerLine::Stamp &stamp)
+{
+  GST_WRITE_UINT16_BE (header + 2, static_cast<std::uint16_t> (stamp.sequence));
+  GST_WRITE_UINT32_BE (header + 4, stamp.timestamp);
 }
 
 } // namespace
@@ -38,24 +52,82 @@ void
 MediaSender::start (const StreamFeed &feed)
 {
   for (Media media : kAllMedia) {
-    if (const PacketRing &ring = feed.ring (media); !ring.empty ())
-      cursors_[index_of (media)].after = ring.newest () - 1;
+    const PacketRing &ring = feed.ring (media);
+    if (ring.empty ())
+      continue;
+    std::optional<std::uint64_t> at = ring.group_start ();
+    cursors_[index_of (media)].after = at ? *at - 1 : ring.newest ();
   }
 }
 
 bool
-MediaSender::join (Cursor &cursor, const PacketRing &ring)
+MediaSender::join (Cursor &cursor, Media media, const StreamFeed &feed,
+    std::int64_t now_us)
 {
-  if (!cursor.joined) {
-    const std::optional<std::uint64_t> &at = ring.newest_join ();
-    if (!at || *at <= cursor.after)
-      return false;
+  const PacketRing &ring = feed.ring (media);
+  if (cursor.joined) {
+    if (!cursor.again)
+      return true;
+    cursor.again = false;
+    std::optional<std::uint64_t> at = ring.group_start ();
+    // The keyframe that has come meanwhile does as well.
+    if (at && *at < cursor.next)
+      begin (cursor, media, feed, *at, now_us);
+    return true;
+  }
+  const std::optional<std::uint64_t> &at = ring.newest_join ();
+  if (!at || *at <= cursor.after || *at < ring.kept_from ())
+    return false;
+  if (cursor.ever_joined) {
+    // What is in between has been counted as dropped, and is missing.
     cursor.next = *at;
-    if (!cursor.ever_joined)
-      cursor.first = *at;
-    cursor.joined = cursor.ever_joined = true;
+    cursor.joined = true;
+  } else {
+    begin (cursor, media, feed, *at, now_us);
   }
   return true;
+}
+
+// From this packet on, which may be an old one: then up to the live edge in fast-forward.
+void
+MediaSender::begin (Cursor &cursor, Media media, const StreamFeed &feed,
+    std::uint64_t first, std::int64_t now_us)
+{
+  const PacketRing &ring = feed.ring (media);
+  PacketRing::Entry from = ring.find (first), to = ring.find (ring.newest ());
+  FastForward forward;
+  cursor.pace = kPaceBytes;
+  cursor.catch_up_by_us = 0;
+  std::int64_t rate = settings_.media[index_of (media)].clock_rate;
+  if (from.packet && to.packet && rate) {
+    forward.from = from.burst->timestamp (*from.packet);
+    std::int64_t behind = static_cast<std::int32_t> (
+        to.burst->timestamp (*to.packet) - forward.from);
+    // Its first picture comes after the last one that it has been shown.
+    std::int64_t behind_us =
+        (behind * G_USEC_PER_SEC + rate - 1) / rate + kShownAfterUs;
+    if (behind_us >= kMinBehindUs && behind_us <= kMaxBehindUs) {
+      auto bytes = static_cast<std::int64_t> (ring.group_bytes ());
+      std::int64_t live = bytes * 1000 / behind_us; // bytes a millisecond
+      auto most = static_cast<std::int64_t> (
+          feed.shared->gop.settings ().bit_rate / 8000);
+      most = std::max ({most, live + live / 2, std::int64_t{1}});
+      // As slowly as still is quick: a player has to decode it all.
+      std::int64_t takes_us =
+          std::max (bytes * 1000 / (most - live), behind_us / kMaxSpeed);
+      cursor.pace = most;
+      cursor.catch_up_by_us = now_us + 2 * takes_us + kMaxLagUs;
+      forward.span = static_cast<std::uint32_t> (
+          (behind_us + takes_us) * rate / G_USEC_PER_SEC);
+      forward.shown =
+          static_cast<std::uint32_t> (takes_us * rate / G_USEC_PER_SEC);
+    }
+  }
+  cursor.line.begin (first, cursor.next, forward);
+  cursor.next = first;
+  cursor.began_us = cursor.credited_us = now_us;
+  cursor.credit = kBurstBytes;
+  cursor.joined = cursor.ever_joined = true;
 }
 
 bool
@@ -64,8 +136,50 @@ MediaSender::fell_behind (const Cursor &cursor, const PacketRing &ring,
 {
   if (cursor.next < ring.kept_from ())
     return true;
+  if (cursor.catch_up_by_us)
+    return now_us > cursor.catch_up_by_us;
   PacketRing::Entry entry = ring.find (cursor.next);
   return entry.burst && now_us - entry.burst->arrival_us () > kMaxLagUs;
+}
+
+// A run that segmentation can send: packets of one size, the last may be shorter. Returns
+// their number; next: the first one that is not in it; room: what they need.
+unsigned
+MediaSender::take_run (Media media, const PacketRing &ring, std::int64_t now_us,
+    std::span<PacketRing::Entry, kMaxRun> run, std::uint64_t &next,
+    std::size_t &room) const
+{
+  const MediaSettings &settings = settings_.media[index_of (media)];
+  const Cursor &cursor = cursors_[index_of (media)];
+  std::size_t overhead = kMaxRtpOverhead
+      + (settings.transport_sequence_id ? kTransportSequenceBytes : 0);
+  std::int64_t ticks =
+      (now_us - cursor.began_us) * settings.clock_rate / G_USEC_PER_SEC;
+  unsigned packets = 0;
+  room = 0;
+  for (next = cursor.next; next <= ring.newest () && packets < kMaxRun;
+       next++) {
+    PacketRing::Entry entry = ring.find (next);
+    if (!entry.packet)
+      continue; // never came
+    if (cursor.catch_up_by_us
+        && !cursor.line.is_due (next, entry.burst->timestamp (*entry.packet),
+            ticks))
+      break;
+    if (packets
+        && (entry.packet->bytes > run[0].packet->bytes
+            || static_cast<std::int64_t> (room) >= cursor.credit
+            || room + entry.packet->bytes + overhead
+                > SendQueue::kMaxMessageBytes))
+      break;
+    run[packets++] = entry;
+    room += entry.packet->bytes + overhead;
+    if (entry.packet->bytes < run[0].packet->bytes) {
+      next++;
+      break;
+    }
+  }
+  return packets;
 }
 
 bool
@@ -75,43 +189,31 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
   const MediaSettings &settings = settings_.media[index_of (media)];
   const PacketRing &ring = feed.ring (media);
   Cursor &cursor = cursors_[index_of (media)];
-  if (!settings.active || ring.empty () || !join (cursor, ring))
+  if (!settings.active || ring.empty () || !join (cursor, media, feed, now_us))
+    return false;
+  if (cursor.next > ring.newest ())
     return false;
   MediaCounters &counters = *counters_[index_of (media)];
-  if (cursor.next <= ring.newest () && fell_behind (cursor, ring, now_us)) {
+  if (fell_behind (cursor, ring, now_us)) {
     // The picture cannot go on from the middle: it waits for the next place to join.
     count (counters.dropped, ring.newest () + 1 - cursor.next);
     cursor.joined = false;
     cursor.after = ring.newest ();
+    cursor.catch_up_by_us = 0;
+    cursor.pace = kPaceBytes;
     return false;
   }
 
-  unsigned left = kTurnPackets;
-  std::size_t overhead = kMaxRtpOverhead
-      + (settings.transport_sequence_id ? kTransportSequenceBytes : 0);
-  while (left && cursor.next <= ring.newest ()) {
-    // A run that segmentation can send: packets of one size, the last may be shorter.
-    PacketRing::Entry run[kTurnPackets];
-    unsigned packets = 0;
-    std::size_t room = 0;
-    std::uint64_t next = cursor.next;
-    for (; next <= ring.newest () && packets < left; next++) {
-      PacketRing::Entry entry = ring.find (next);
-      if (!entry.packet)
-        continue; // never came
-      std::size_t payload = entry.packet->bytes - entry.packet->header;
-      if (packets
-          && (entry.packet->bytes > run[0].packet->bytes
-              || room + entry.packet->bytes + overhead
-                  > SendQueue::kMaxMessageBytes))
-        break;
-      run[packets++] = entry;
-      room += entry.packet->header + payload + overhead;
-      if (entry.packet->bytes < run[0].packet->bytes) {
-        next++;
-        break;
-      }
-    }
+  std::int64_t earned = (now_us - cursor.credited_us) * cursor.pace / 1000;
+  if (earned > 0) {
+    cursor.credit = std::min (cursor.credit + earned, kBurstBytes);
+    cursor.credited_us = now_us;
+  }
+  while (cursor.credit > 0 && cursor.next <= ring.newest ()) {
+    std::array<PacketRing::Entry, kMaxRun> run;
+    std::uint64_t next;
+    std::size_t room;
+    unsigned packets = take_run (media, ring, now_us, run, next, room);
     if (packets == 0) {
       cursor.next = next;
       break;
@@ -124,7 +226,9 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
     std::uint16_t first_sequence = transport_sequence_;
     for (; written < packets; written++) {
       const PacketRing::Entry &entry = run[written];
-      std::size_t size = write_packet (out + bytes, media, entry);
+      std::size_t size = write_packet (out + bytes, media, entry,
+          cursor.line.next (entry.packet->sequence,
+              entry.burst->timestamp (*entry.packet)));
       if (size == 0)
         break; // OpenSSL failed: the viewer sees a loss
       bytes += size;
@@ -133,7 +237,7 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
           entry.packet->bytes - entry.packet->header);
     }
     cursor.next = next;
-    left -= packets;
+    cursor.credit -= static_cast<std::int64_t> (room);
     count (counters.dropped, packets - written);
     if (written == 0)
       continue;
@@ -147,7 +251,13 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
           static_cast<std::uint32_t> (bytes),
           static_cast<std::uint64_t> (now_us) * kNsPerUs);
   }
-  return cursor.next <= ring.newest ();
+  if (cursor.next <= ring.newest ())
+    return true;
+  if (cursor.catch_up_by_us) {
+    cursor.catch_up_by_us = 0;
+    cursor.pace = kPaceBytes;
+  }
+  return false;
 }
 
 bool
@@ -162,38 +272,31 @@ MediaSender::is_behind (const StreamFeed &feed) const
   return false;
 }
 
-// Returns the header's length with the extension.
-std::size_t
-MediaSender::write_header (std::uint8_t *out, const MediaSettings &settings,
-    std::span<const std::uint8_t> header)
-{
-  std::memcpy (out, header.data (), header.size ());
-  out[1] = static_cast<std::uint8_t> ((out[1] & 0x80) | settings.payload_type);
-  if (!settings.transport_sequence_id)
-    return header.size ();
-  out[0] |= 0x10;
-  return header.size ()
-      + write_transport_sequence (
-          {out + header.size (), kTransportSequenceBytes},
-          settings.transport_sequence_id, transport_sequence_++);
-}
-
 std::size_t
 MediaSender::write_packet (std::uint8_t *out, Media media,
-    const PacketRing::Entry &entry)
+    const PacketRing::Entry &entry, const ViewerLine::Stamp &stamp)
 {
-  const Cursor &cursor = cursors_[index_of (media)];
-  std::size_t header = write_header (out, settings_.media[index_of (media)],
-      entry.burst->header (*entry.packet));
+  const MediaSettings &settings = settings_.media[index_of (media)];
+  std::span<const std::uint8_t> header = entry.burst->header (*entry.packet);
+  std::size_t bytes = header.size ();
+  std::memcpy (out, header.data (), bytes);
+  out[1] = static_cast<std::uint8_t> ((out[1] & 0x80) | settings.payload_type);
+  write_stamp (out, stamp);
+  if (settings.transport_sequence_id) {
+    out[0] |= 0x10;
+    bytes += write_transport_sequence ({out + bytes, kTransportSequenceBytes},
+        settings.transport_sequence_id, transport_sequence_++);
+  }
   // The viewer takes the roll-over counter to be 0 at its first packet.
-  auto roc = static_cast<std::uint32_t> (
-      (entry.packet->sequence >> 16) - (cursor.first >> 16));
-  return srtp_.protect_rtp (out, header, entry.burst->payload (*entry.packet),
+  auto roc = static_cast<std::uint32_t> ((stamp.sequence >> 16)
+      - (cursors_[index_of (media)].line.first () >> 16));
+  return srtp_.protect_rtp (out, bytes, entry.burst->payload (*entry.packet),
       roc);
 }
 
 void
-MediaSender::retransmit (Media media, const PacketRing::Entry &entry)
+MediaSender::retransmit (Media media, const PacketRing::Entry &entry,
+    const ViewerLine::Stamp &stamp)
 {
   const MediaSettings &settings = settings_.media[index_of (media)];
   Cursor &cursor = cursors_[index_of (media)];
@@ -210,17 +313,20 @@ MediaSender::retransmit (Media media, const PacketRing::Entry &entry)
             transport_sequence_++)
         : 0;
     std::uint64_t sequence = cursor.rtx_sequence++;
-    RtxStamp stamp = {settings.rtx_ssrc, static_cast<std::uint16_t> (sequence),
+    RtxStamp rtx = {settings.rtx_ssrc, static_cast<std::uint16_t> (sequence),
         *settings.rtx_payload_type};
     // Header and payload lie in one piece.
     std::span<const std::uint8_t> original (
         entry.burst->header (*entry.packet).data (), entry.packet->bytes);
-    std::optional<RtxHeader> header = write_rtx_header (original, stamp,
+    std::optional<RtxHeader> header = write_rtx_header (original, rtx,
         {extension, extended}, {out, kMaxHeader + 2});
     if (!header)
       return;
     // The original sequence number is a part of the payload (RFC 4588, section 4).
     std::size_t clear = header->bytes - 2;
+    GST_WRITE_UINT32_BE (out + 4, stamp.timestamp);
+    GST_WRITE_UINT16_BE (out + clear,
+        static_cast<std::uint16_t> (stamp.sequence));
     std::memcpy (out + header->bytes, header->payload.data (),
         header->payload.size ());
     bytes = srtp_.protect_rtp (out, clear,
@@ -229,7 +335,7 @@ MediaSender::retransmit (Media media, const PacketRing::Entry &entry)
   } else {
     // The very same packet once more, to the byte: one key must never
     // protect two things under one index.
-    bytes = write_packet (out, media, entry);
+    bytes = write_packet (out, media, entry, stamp);
   }
   if (bytes == 0)
     return;
@@ -298,11 +404,13 @@ MediaSender::on_nack (std::uint32_t ssrc, std::uint16_t sequence)
     return;
   count (link_.nacks, 1);
   const Cursor &cursor = cursors_[index_of (*media)];
-  PacketRing::Entry entry = reading_.feed->ring (*media).find_recent (sequence);
-  // Only what the viewer has been sent: what is to come, comes.
-  if (!entry.packet || !cursor.ever_joined
-      || entry.packet->sequence < cursor.first
-      || entry.packet->sequence >= cursor.next)
+  std::optional<ViewerLine::Origin> origin =
+      cursor.line.find (sequence, cursor.next);
+  if (!origin)
+    return; // never sent; what is to come, comes
+  PacketRing::Entry entry =
+      reading_.feed->ring (*media).find (origin->sequence);
+  if (!entry.packet)
     return;
   std::uint32_t key = std::uint32_t{sequence}
       | static_cast<std::uint32_t> (index_of (*media)) << 16;
@@ -310,14 +418,23 @@ MediaSender::on_nack (std::uint32_t ssrc, std::uint16_t sequence)
           static_cast<std::uint64_t> (reading_.now_us) * kNsPerUs,
           round_trip_.smoothed_ns ())
       == RetransmissionBudget::Verdict::send)
-    retransmit (*media, entry);
+    retransmit (*media, entry,
+        cursor.line.again (*origin, entry.burst->timestamp (*entry.packet)));
 }
 
+// The picture is lost to the viewer: it begins again where a new viewer would, but not while
+// it is still catching up, nor again soon.
 void
 MediaSender::on_pli (std::uint32_t ssrc)
 {
-  if (medium_of (ssrc))
-    count (link_.keyframe_requests, 1);
+  std::optional<Media> media = medium_of (ssrc);
+  if (!media)
+    return;
+  count (link_.keyframe_requests, 1);
+  Cursor &cursor = cursors_[index_of (*media)];
+  if (cursor.joined && !cursor.catch_up_by_us
+      && reading_.now_us - cursor.began_us >= kMinAgainUs)
+    cursor.again = true;
 }
 
 void

@@ -7,6 +7,7 @@
 #include "plugin/transport/native/rtcp/round-trip.h"
 #include "plugin/transport/native/srtp/srtp-sender.h"
 #include "plugin/transport/native/stream-feed.h"
+#include "plugin/transport/native/viewer-line.h"
 #include "plugin/transport/viewer.h"
 
 #include <array>
@@ -46,10 +47,10 @@ public:
   MediaSender (const SenderSettings &settings, SrtpSender srtp,
       std::array<MediaCounters *, kMediaCount> counters, LinkCounters &link);
 
-  // The viewer may begin with the newest packet there is, where its medium can be
-  // joined anywhere: it then has something at once.
+  // The viewer may begin with the newest keyframe there is, and gets what has gone by since in
+  // fast-forward; where its medium can be joined anywhere, with the newest packet.
   void start (const StreamFeed &feed);
-  // Queues what is there for the viewer, one turn's worth at most. true: it is owed more.
+  // Queues what is there for the viewer, as much as may go out now. true: it is owed more.
   bool serve (Media media, const StreamFeed &feed, SendQueue &queue,
       const Path &path, std::int64_t now_us);
   // Is anything owed?
@@ -64,9 +65,12 @@ public:
   std::span<const std::uint8_t> make_report (const StreamFeed &feed, bool bye);
 
 private:
-  // How many packets go out in one turn, and how long until the next: a
-  // keyframe is spread over some milliseconds in place of filling the queues on its way.
-  static constexpr unsigned kTurnPackets = 24;
+  // A burst of this size goes out at once; the rest of a larger one at this pace, in
+  // place of filling the queues on its way.
+  static constexpr std::int64_t kBurstBytes = 112 * 1024;
+  static constexpr std::int64_t kPaceBytes = 28 * 1024; // a millisecond
+  // Packets of one message.
+  static constexpr unsigned kMaxRun = SendQueue::kMaxSegments;
   // Who is further behind loses the packets in between.
   static constexpr std::int64_t kMaxLagUs = 500'000;
   static constexpr std::size_t kMaxHeader = 12 + 4 * 15 + 8;
@@ -75,24 +79,33 @@ private:
   {
     bool joined = false;
     bool ever_joined = false;
-    std::uint64_t first = 0; // the first packet ever sent
+    bool again = false; // the viewer has asked for a keyframe
     std::uint64_t next = 0; // the first one not sent
     std::uint64_t after = 0; // join behind this one
+    ViewerLine line;
     std::uint64_t rtx_sequence = 0; // extended
+    std::int64_t pace = kPaceBytes; // bytes a millisecond
+    std::int64_t credit = kBurstBytes; // bytes that may go out now
+    std::int64_t credited_us = 0;
+    std::int64_t began_us = 0;
+    std::int64_t catch_up_by_us = 0; // 0 = it is at the live edge
     std::uint32_t packets = 0; // as sender reports count
     std::uint32_t octets = 0;
   };
 
-  struct Batch; // a run of packets of one size
-
-  bool join (Cursor &cursor, const PacketRing &ring);
+  bool join (Cursor &cursor, Media media, const StreamFeed &feed,
+      std::int64_t now_us);
+  void begin (Cursor &cursor, Media media, const StreamFeed &feed,
+      std::uint64_t first, std::int64_t now_us);
+  unsigned take_run (Media media, const PacketRing &ring, std::int64_t now_us,
+      std::span<PacketRing::Entry, kMaxRun> run, std::uint64_t &next,
+      std::size_t &room) const;
   bool fell_behind (const Cursor &cursor, const PacketRing &ring,
       std::int64_t now_us) const;
-  std::size_t write_header (std::uint8_t *out, const MediaSettings &settings,
-      std::span<const std::uint8_t> header);
   std::size_t write_packet (std::uint8_t *out, Media media,
-      const PacketRing::Entry &entry);
-  void retransmit (Media media, const PacketRing::Entry &entry);
+      const PacketRing::Entry &entry, const ViewerLine::Stamp &stamp);
+  void retransmit (Media media, const PacketRing::Entry &entry,
+      const ViewerLine::Stamp &stamp);
   std::optional<Media> medium_of (std::uint32_t ssrc) const;
 
   void on_report (const ReportBlock &report) override;

@@ -19,30 +19,31 @@ next_stream_id ()
 } // namespace
 
 Result<std::unique_ptr<Transport>>
-NativeTransport::create (std::uint16_t port, unsigned threads)
+NativeTransport::create (std::uint16_t port, unsigned threads,
+    const InstantStart &start)
 {
   auto endpoint = Endpoint::open (port, threads);
   if (!endpoint)
     return endpoint.error ();
   return std::unique_ptr<Transport> (
-      new NativeTransport (std::move (*endpoint)));
+      new NativeTransport (std::move (*endpoint), start));
 }
 
-NativeTransport::NativeTransport (std::shared_ptr<Endpoint> endpoint)
+NativeTransport::NativeTransport (std::shared_ptr<Endpoint> endpoint,
+    const InstantStart &start)
     : endpoint_ (std::move (endpoint)),
-      presence_ (std::make_shared<StreamPresence> (next_stream_id (),
-          endpoint_->threads ()))
+      shared_ (std::make_shared<SharedStream> (next_stream_id (),
+          endpoint_->threads (), start))
 {
   for (std::size_t i = 0; i < endpoint_->threads (); i++)
-    endpoint_->thread (i).post ([presence = presence_] (IoThread &thread) {
-      thread.open_stream (presence);
-    });
+    endpoint_->thread (i).post (
+        [shared = shared_] (IoThread &thread) { thread.open_stream (shared); });
 }
 
 NativeTransport::~NativeTransport ()
 {
   endpoint_->run_on_all (
-      [id = presence_->id] (IoThread &thread) { thread.close_stream (id); });
+      [id = shared_->id] (IoThread &thread) { thread.close_stream (id); });
 }
 
 const negotiation::TransportCapabilities &
@@ -60,7 +61,7 @@ Result<std::shared_ptr<Viewer>>
 NativeTransport::make_viewer (ViewerConfig config, ViewerObserver &observer)
 {
   return std::shared_ptr<Viewer> (std::make_shared<NativeViewer> (
-      std::move (config), observer, endpoint_, presence_->id));
+      std::move (config), observer, endpoint_, shared_->id));
 }
 
 void
@@ -77,14 +78,17 @@ NativeTransport::push (PacketBatch &batch)
     line.clock.emplace (batch.clock_rate ());
   line.clock->add_packet (ntp_at (now), GUINT32_FROM_BE (rtp_time));
 
-  std::shared_ptr<const Burst> burst = Burst::copy (batch.media (),
-      batch.packets (), batch.join_index (), line.newest, *line.clock, now);
-  for (std::size_t i = 0; i < endpoint_->threads (); i++) {
-    if (presence_->members[i].load (std::memory_order_relaxed))
-      endpoint_->thread (i).post (
-          [id = presence_->id, burst] (
-              IoThread &thread) { thread.push (id, burst); });
-  }
+  std::shared_ptr<const Burst> burst =
+      Burst::copy (batch.media (), ++line.bursts, batch.packets (),
+          batch.join_index (), line.newest, *line.clock, now);
+  shared_->gop.append (burst, [&] {
+    for (std::size_t i = 0; i < endpoint_->threads (); i++) {
+      if (shared_->members[i].load (std::memory_order_relaxed))
+        endpoint_->thread (i).post (
+            [id = shared_->id, burst] (
+                IoThread &thread) { thread.push (id, burst); });
+    }
+  });
 }
 
 void

@@ -18,7 +18,7 @@ public:
   // port, threads: see Endpoint::open(). The streams of one port have the threads
   // that the first one asked for.
   static Result<std::unique_ptr<Transport>> create (std::uint16_t port,
-      unsigned threads);
+      unsigned threads, const InstantStart &start);
   ~NativeTransport () override;
 
   const negotiation::TransportCapabilities &capabilities () const override;
@@ -36,14 +36,16 @@ private:
   // The streaming thread of the medium.
   struct Line
   {
+    std::uint64_t bursts = 0;
     std::optional<std::uint64_t> newest; // extended sequence number
     std::optional<SenderClock> clock;
   };
 
-  explicit NativeTransport (std::shared_ptr<Endpoint> endpoint);
+  NativeTransport (std::shared_ptr<Endpoint> endpoint,
+      const InstantStart &start);
 
   const std::shared_ptr<Endpoint> endpoint_;
-  const std::shared_ptr<StreamPresence> presence_;
+  const std::shared_ptr<SharedStream> shared_;
   std::array<Line, kMediaCount> lines_;
 };
 

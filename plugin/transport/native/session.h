@@ -97,7 +97,7 @@ public:
   // Nothing comes or goes there any more.
   void lose_path (const Path &path);
 
-  // Sends what the viewer is owed of a medium, one turn of it. true: there is more.
+  // Sends what the viewer is owed of a medium, as much as may go out now. true: there is more.
   bool serve (Media media);
 
   std::int64_t deadline_us () const;
@@ -116,8 +116,10 @@ public:
   // Lets datagrams of a path that come to another thread be forwarded to this one.
   void lend (const Path &path, IoThread &receiver);
 
-  // The thread's own: when it will call, 0 = not.
+  // The thread's own: when it will call, 0 = not; and whether it waits for its turn to
+  // be sent more.
   std::int64_t scheduled_us = 0;
+  bool owed = false;
 
 private:
   void handle_dtls (std::span<std::uint8_t> bytes);

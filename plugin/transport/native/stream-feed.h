@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "plugin/transport/native/gop-cache.h"
 #include "plugin/transport/native/packet-ring.h"
 #include "plugin/transport/native/rtcp/sender-clock.h"
 
@@ -15,16 +16,18 @@ namespace restream::transport::native {
 
 class Session;
 
-// How many viewers a stream has on each thread, so that a thread without any is
-// left alone. Written by the threads, read by the stream's.
-struct StreamPresence
+// What all threads have of a stream. How many viewers it has on each, so that a thread without
+// any is left alone, is written by the threads and read by the stream's.
+struct SharedStream
 {
-  StreamPresence (std::uint64_t stream, std::size_t threads)
-      : id (stream), members (threads)
+  SharedStream (std::uint64_t stream, std::size_t threads,
+      const InstantStart &start)
+      : id (stream), members (threads), gop (start)
   {
   }
   const std::uint64_t id; // of the process's life
   std::vector<std::atomic<unsigned>> members;
+  GopCache gop;
 };
 
 // One stream as one I/O thread has it: the packets, and the viewers who live there.
@@ -35,21 +38,39 @@ struct StreamFeed
   static constexpr std::size_t kVideoPackets = 2048;
   static constexpr std::size_t kAudioPackets = 256;
 
-  explicit StreamFeed (std::shared_ptr<StreamPresence> stream)
-      : rings{PacketRing (kVideoPackets), PacketRing (kAudioPackets)},
-        presence (std::move (stream))
+  explicit StreamFeed (std::shared_ptr<SharedStream> stream)
+      : rings{PacketRing (kVideoPackets, stream->gop.settings ()),
+          PacketRing (kAudioPackets)},
+        shared (std::move (stream))
   {
   }
-  PacketRing &ring (Media media) { return rings[index_of (media)]; }
+  // Begins anew, with the group of pictures that is going on.
+  void restart (const std::vector<std::shared_ptr<const Burst>> &group)
+  {
+    for (PacketRing &ring : rings)
+      ring.clear ();
+    for (const std::shared_ptr<const Burst> &burst : group)
+      append (burst);
+  }
+  void append (std::shared_ptr<const Burst> burst)
+  {
+    std::size_t medium = index_of (burst->media ());
+    seen[medium] = burst->number ();
+    rings[medium].append (std::move (burst));
+  }
   const PacketRing &ring (Media media) const { return rings[index_of (media)]; }
 
   std::array<PacketRing, kMediaCount> rings;
   std::array<std::optional<SenderClock>, kMediaCount>
       clocks; // of the newest burst
-  std::shared_ptr<StreamPresence> presence;
+  std::array<std::uint64_t, kMediaCount> seen{}; // the newest burst's number
+  std::shared_ptr<SharedStream> shared;
   std::vector<Session *> members;
   std::size_t first = 0; // whose turn it is to be served first
-  std::int64_t next_turn_us = 0; // 0 = nobody is owed anything
+  std::int64_t gather_us =
+      0; // when all are served what has gathered; 0 = nothing has
+  std::vector<Session *> owed; // those who are owed more, in their turn
+  std::int64_t next_turn_us = 0; // theirs
 };
 
 } // namespace restream::transport::native

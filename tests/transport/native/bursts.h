@@ -39,6 +39,7 @@ public:
     packets::Rtp rtp;
     rtp.ssrc = ssrc_;
     rtp.sequence = sequence;
+    rtp.timestamp = timestamp;
     // Told apart by what is in it.
     rtp.payload = Bytes (payload, static_cast<std::uint8_t> (sequence));
     return packets::rtp (rtp);
@@ -47,8 +48,8 @@ public:
   std::shared_ptr<const Burst> copy (const std::vector<Bytes> &all,
       std::optional<unsigned> join = {}, std::int64_t now_us = 1'000'000)
   {
-    return Burst::copy (media_, list_of (all).get (), join, last_, clock_,
-        now_us);
+    return Burst::copy (media_, ++bursts_, list_of (all).get (), join, last_,
+        clock_, now_us);
   }
 
   // Packets of these numbers.
@@ -63,10 +64,12 @@ public:
     return copy (all, join, now_us);
   }
   const std::optional<std::uint64_t> &last () const { return last_; }
+  std::uint32_t timestamp = 0; // of the packets to come
 
 private:
   Media media_;
   std::uint32_t ssrc_;
+  std::uint64_t bursts_ = 0;
   SenderClock clock_{90000};
   std::optional<std::uint64_t> last_;
 };

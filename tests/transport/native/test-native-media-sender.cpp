@@ -26,6 +26,7 @@ struct Options
   bool rtx = true;
   std::uint8_t transport_sequence_id = 0;
   bool audio = true;
+  InstantStart start{};
 };
 
 // What came out at the other end.
@@ -34,6 +35,7 @@ struct Received
   std::uint8_t payload_type;
   bool marker;
   std::uint16_t sequence;
+  std::uint32_t timestamp;
   std::uint32_t ssrc;
   std::optional<std::uint16_t> transport_sequence;
   native::Bytes payload;
@@ -46,6 +48,7 @@ public:
   explicit Bench (Options options = {})
       : keys_ (random_keys (SrtpProfile::aead_aes_128_gcm)),
         receiver_ (receiver_of (keys_)), settings_ (settings (options)),
+        feed (std::make_shared<SharedStream> (1, 1, options.start)),
         sender (settings_, sender_of (keys_), {&counters[0], &counters[1]},
             link)
   {
@@ -67,12 +70,14 @@ public:
   {
     Media media = burst->media ();
     feed.clocks[index_of (media)] = burst->clock ();
-    feed.ring (media).append (std::move (burst));
+    feed.append (std::move (burst));
   }
   // Turns until the viewer is owed nothing.
   void serve (Media media = Media::video)
   {
-    while (sender.serve (media, feed, queue, path, now_us))
+    // A turn each millisecond, in a time of their own.
+    for (std::int64_t at = now_us; sender.serve (media, feed, queue, path, at);
+         at += 1000)
       turns++;
   }
   void rtcp (const native::Bytes &compound)
@@ -115,6 +120,7 @@ public:
     Received r{.payload_type = static_cast<std::uint8_t> (p[1] & 0x7f),
         .marker = (p[1] & 0x80) != 0,
         .sequence = be16 (p, 2),
+        .timestamp = be32 (p, 4),
         .ssrc = be32 (p, 8),
         .transport_sequence = {},
         .payload = {}};
@@ -144,7 +150,6 @@ public:
 
   std::array<MediaCounters, kMediaCount> counters;
   LinkCounters link;
-  StreamFeed feed{std::make_shared<StreamPresence> (1, 1)};
   std::int64_t now_us = 1'000'000;
   Path path;
   unsigned turns = 0;
@@ -188,6 +193,7 @@ private:
   SenderSettings settings_;
 
 public:
+  StreamFeed feed;
   SendQueue queue{socket_};
   MediaSender sender;
 };
@@ -201,10 +207,11 @@ run_of (std::uint16_t first, unsigned count)
   return all;
 }
 
+// Without a cache.
 void
 begins_at_a_join ()
 {
-  Bench bench;
+  Bench bench ({.start = {.max_bytes = 0}});
   bench.push (bench.video.make (run_of (10, 3), 0));
   bench.sender.start (bench.feed); // what is there now is too old
   bench.serve ();
@@ -439,13 +446,13 @@ lag ()
   g_assert_cmpuint (bench.counters[0].packets, ==, 7);
 
   // The same when the ring has turned over.
-  for (unsigned i = 0; i < StreamFeed::kVideoPackets + 10; i++)
+  for (unsigned i = 0; i < PacketRing::kMaxCapacity + 10; i++)
     bench.push (bench.video.make ({static_cast<std::uint16_t> (119 + i)}, {},
         bench.now_us));
   bench.serve ();
   g_assert_cmpuint (bench.take ().size (), ==, 0);
   g_assert_cmpuint (bench.counters[0].dropped, ==,
-      10 + StreamFeed::kVideoPackets + 10);
+      10 + PacketRing::kMaxCapacity + 10);
 }
 
 // What never came leaves a gap, and holds nothing up.
@@ -503,6 +510,232 @@ reports ()
   g_assert_cmpuint (bench.link.rejected, ==, 1);
 }
 
+constexpr std::uint32_t kFrameTicks = 3000;
+constexpr std::int64_t kFrameUs = 33'333;
+
+// A camera: thirty pictures a second, a keyframe when it is told to.
+class Pictures
+{
+public:
+  explicit Pictures (Bench &bench, std::uint16_t first = 65000)
+      : bench_ (bench), next_ (first)
+  {
+    bench.video.timestamp = 0xffffff00; // it wraps on the way
+  }
+  void push (bool key, unsigned packets)
+  {
+    const auto run = run_of (next_, packets);
+    bench_.push (bench_.video.make (run,
+        key ? std::optional (0u) : std::nullopt, bench_.now_us, 1000));
+    sent_ += packets;
+    next_ = static_cast<std::uint16_t> (next_ + packets);
+    bench_.video.timestamp += kFrameTicks;
+    bench_.now_us += kFrameUs;
+  }
+  // A keyframe, and what follows.
+  void push_group (unsigned pictures)
+  {
+    push (true, 20);
+    for (unsigned i = 1; i < pictures; i++)
+      push (false, 4);
+  }
+  std::uint16_t next () const { return next_; }
+  std::uint64_t sent () const { return sent_; }
+  std::uint32_t newest_timestamp () const
+  {
+    return bench_.video.timestamp - kFrameTicks;
+  }
+
+private:
+  Bench &bench_;
+  std::uint16_t next_;
+  std::uint64_t sent_ = 0;
+};
+
+std::int32_t
+ticks_between (std::uint32_t from, std::uint32_t to)
+{
+  return static_cast<std::int32_t> (to - from);
+}
+
+// Serves in real time while pictures go on, until the viewer is at the live edge; returns
+// what it got, and after how long it was there.
+std::pair<std::vector<Received>, std::int64_t>
+catch_up (Bench &bench, Pictures &pictures)
+{
+  std::vector<Received> all;
+  const std::int64_t began = bench.now_us;
+  std::int64_t at = began;
+  for (;; at += 1000) {
+    g_assert_cmpint (at - began, <, 20'000'000);
+    if (at >= bench.now_us)
+      pictures.push (false, 4);
+    const bool more = bench.sender.serve (Media::video, bench.feed, bench.queue,
+        bench.path, at);
+    for (Received &packet : bench.take ())
+      all.push_back (std::move (packet));
+    if (!more)
+      break;
+  }
+  return {std::move (all), at - began};
+}
+
+// All of the group, each packet once, in fast-forward: the first picture is as new as
+// the newest, and from the live edge on the timestamps are the stream's.
+void
+begins_in_the_past ()
+{
+  Bench bench;
+  Pictures pictures (bench);
+  pictures.push_group (120);
+  const std::uint32_t live = pictures.newest_timestamp ();
+  const std::int64_t began = bench.now_us;
+  bench.sender.start (bench.feed);
+  auto [got, took] = catch_up (bench, pictures);
+  g_assert_cmpuint (got.size (), ==, pictures.sent ());
+  // A second for four of them.
+  g_assert_cmpint (took, <, 1'000'000);
+  g_assert_cmpint (took, >, 100'000);
+  std::uint16_t sequence = 65000;
+  std::uint32_t before = live;
+  unsigned faster = 0;
+  for (std::size_t i = 0; i < got.size (); i++) {
+    g_assert_cmpuint (got[i].sequence, ==, sequence++);
+    const std::int32_t step = ticks_between (before, got[i].timestamp);
+    g_assert_cmpint (step, >=, 0);
+    g_assert_cmpint (step, <=, i ? kFrameTicks : kFrameTicks + 500);
+    if (i > 20 && step > 0 && step < static_cast<int> (kFrameTicks) / 2)
+      faster++;
+    before = got[i].timestamp;
+  }
+  g_assert_cmpuint (faster, >=, 100);
+
+  // To the browser there is no past: the picture is never later than its timestamp says.
+  const std::int32_t shown = ticks_between (live, before);
+  g_assert_cmpint (shown, >=, 0);
+  g_assert_cmpint (shown, <=, (bench.now_us - began) * 9 / 100 + kFrameTicks);
+  pictures.push (false, 4);
+  pictures.push (false, 4);
+  bench.serve ();
+  const auto edge = bench.take ();
+  g_assert_cmpuint (edge.back ().timestamp, ==, pictures.newest_timestamp ());
+  g_assert_cmpuint (bench.counters[0].dropped, ==, 0);
+}
+
+// What is longer than the bounds is not kept: it waits.
+void
+waits_for_the_next ()
+{
+  for (InstantStart start : {InstantStart{.max_bytes = 100'000},
+           InstantStart{.max_time = GST_SECOND}}) {
+    Bench bench ({.start = start});
+    Pictures pictures (bench);
+    pictures.push_group (120);
+    bench.sender.start (bench.feed);
+    bench.serve ();
+    g_assert_cmpuint (bench.take ().size (), ==, 0);
+    pictures.push (true, 20);
+    bench.serve ();
+    const auto got = bench.take ();
+    g_assert_cmpuint (got.size (), ==, 20);
+    g_assert_cmphex (got[0].timestamp, ==, pictures.newest_timestamp ());
+  }
+}
+
+// What the viewer has lost it gets again, from the keyframe on, as something new.
+void
+keyframe_again ()
+{
+  for (bool rtx : {true, false}) {
+    Bench bench ({.rtx = rtx});
+    Pictures pictures (bench);
+    pictures.push (true, 20);
+    bench.serve ();
+    for (unsigned i = 0; i < 60; i++) {
+      pictures.push (false, 4);
+      bench.serve ();
+    }
+    auto first = bench.take_raw ();
+    std::vector<native::Bytes> raw = first;
+    std::vector<Received> before;
+    for (native::Bytes &packet : first)
+      before.push_back (bench.open (packet));
+    g_assert_cmpuint (before.size (), ==, 260);
+
+    native::Bytes pli{0x81, 206, 0, 2, 9, 9, 9, 9, 0, 0, 0, 0};
+    put_be32 (pli, 8, kVideoSsrc);
+    bench.rtcp (pli);
+    auto [again, took] = catch_up (bench, pictures);
+    g_assert_cmpint (took, <, 1'000'000);
+    g_assert_cmpuint (again.size (), ==, pictures.sent ());
+    g_assert_true (again[0].payload == before[0].payload);
+    // One is missing in between: the picture in hand is not whole.
+    std::uint16_t sequence = before.back ().sequence;
+    g_assert_cmpuint (again[0].sequence, ==,
+        static_cast<std::uint16_t> (sequence + 2));
+    g_assert_cmpint (
+        ticks_between (before.back ().timestamp, again[0].timestamp), >, 0);
+    for (std::size_t i = 1; i < again.size (); i++)
+      g_assert_cmpuint (again[i].sequence, ==,
+          static_cast<std::uint16_t> (again[0].sequence + i));
+
+    // Once a second.
+    bench.rtcp (pli);
+    bench.serve ();
+    g_assert_cmpuint (bench.take ().size (), ==, 0);
+    g_assert_cmpuint (bench.link.keyframe_requests, ==, 2);
+
+    // NACKs find what was sent under a number, before and after; not the missing one.
+    auto content = [&] (const Received &packet) {
+      return rtx
+          ? native::Bytes (packet.payload.begin () + 2, packet.payload.end ())
+          : packet.payload;
+    };
+    bench.rtcp (
+        Bench::nack (kVideoSsrc, static_cast<std::uint16_t> (sequence + 1)));
+    g_assert_cmpuint (bench.take ().size (), ==, 0);
+    const Received &old = before[255], &young = again[30];
+    if (rtx) {
+      bench.rtcp (Bench::nack (kVideoSsrc, old.sequence));
+      bench.rtcp (Bench::nack (kVideoSsrc, young.sequence));
+      const auto resent = bench.take ();
+      g_assert_cmpuint (resent.size (), ==, 2);
+      for (unsigned i = 0; i < 2; i++) {
+        const Received &original = i ? young : old;
+        g_assert_cmpuint (be16 (resent[i].payload, 0), ==, original.sequence);
+        g_assert_cmphex (resent[i].timestamp, ==, original.timestamp);
+        g_assert_true (content (resent[i]) == original.payload);
+      }
+    } else {
+      bench.rtcp (Bench::nack (kVideoSsrc, old.sequence));
+      const auto resent = bench.take_raw ();
+      g_assert_cmpuint (resent.size (), ==, 1);
+      g_assert_true (resent[0] == raw[255]);
+    }
+  }
+}
+
+// A viewer too slow to catch up waits for a keyframe like any other.
+void
+never_catches_up ()
+{
+  Bench bench ({.start = {.bit_rate = 0}});
+  Pictures pictures (bench);
+  pictures.push_group (120);
+  bench.sender.start (bench.feed);
+  g_assert_true (bench.sender.serve (Media::video, bench.feed, bench.queue,
+      bench.path, bench.now_us));
+  const std::size_t got = bench.take ().size ();
+  g_assert_cmpuint (got, >=, 20);
+  g_assert_false (bench.sender.serve (Media::video, bench.feed, bench.queue,
+      bench.path, bench.now_us + 20'000'000));
+  g_assert_cmpuint (bench.counters[0].dropped, ==, pictures.sent () - got);
+  g_assert_false (bench.sender.is_behind (bench.feed));
+  pictures.push (true, 20);
+  bench.serve ();
+  g_assert_cmpuint (bench.take ().size (), ==, 20);
+}
+
 } // namespace
 
 int
@@ -511,6 +744,10 @@ main (int argc, char **argv)
   gst_init (&argc, &argv);
   g_test_init (&argc, &argv, nullptr);
   g_test_add_func ("/media-sender/join", begins_at_a_join);
+  g_test_add_func ("/media-sender/past", begins_in_the_past);
+  g_test_add_func ("/media-sender/no-past", waits_for_the_next);
+  g_test_add_func ("/media-sender/keyframe-again", keyframe_again);
+  g_test_add_func ("/media-sender/too-slow", never_catches_up);
   g_test_add_func ("/media-sender/sizes", all_sizes);
   g_test_add_func ("/media-sender/roll-over", roll_over);
   g_test_add_func ("/media-sender/transport-sequences", transport_sequences);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 using namespace restream;
+using namespace restream::transport;
 using namespace restream::transport::native;
 
 namespace {
@@ -73,8 +74,8 @@ burst_of_pieces ()
   auto list = Ref<GstBufferList>::adopt (gst_buffer_list_new ());
   gst_buffer_list_add (list.get (), buffer);
   std::optional<std::uint64_t> last;
-  auto burst =
-      Burst::copy (Media::video, list.get (), {}, last, SenderClock (90000), 0);
+  auto burst = Burst::copy (Media::video, 1, list.get (), {}, last,
+      SenderClock (90000), 0);
   g_assert_cmpuint (burst->packets ().size (), ==, 1);
   auto payload = burst->payload (burst->packets ()[0]);
   g_assert_cmpmem (payload.data (), payload.size (), packet.data () + 12,
@@ -259,7 +260,7 @@ void
 burst_larger_than_the_ring ()
 {
   BurstMaker maker (Media::video);
-  PacketRing ring (16);
+  PacketRing ring (16, {.max_bytes = 0});
   ring.append (maker.make ({0}));
   std::vector<std::uint16_t> sequences;
   for (std::uint16_t i = 1; i <= 40; i++)
@@ -297,6 +298,106 @@ sequence_jumps ()
   g_assert_null (ring.find (kFirstTurn + 20003 - 16).packet);
 }
 
+// From a keyframe on all is there, however old, in a ring that grows.
+void
+ring_keeps_the_group ()
+{
+  BurstMaker maker (Media::video);
+  PacketRing ring (16);
+  std::uint64_t next = kFirstTurn + 65000;
+  auto push = [&] (unsigned packets, bool key, std::int64_t now_us) {
+    std::vector<std::uint16_t> sequences (packets);
+    for (std::uint16_t &sequence : sequences)
+      sequence = static_cast<std::uint16_t> (next++);
+    ring.append (maker.make (sequences, key ? std::optional (1u) : std::nullopt,
+        now_us));
+  };
+  for (unsigned i = 0; i < 20; i++)
+    push (3, false, i);
+  g_assert_false (ring.group_start ().has_value ());
+  const std::uint64_t start = next + 1; // its first packet is another picture's
+  push (3, true, 100);
+  for (std::int64_t i = 1; i <= 1000; i++) {
+    push (2, false, 100 + i * PacketRing::kKeepUs / 200);
+    g_assert_cmpuint (*ring.group_start (), ==, start);
+    check_there (ring.find (start), start);
+    check_there (ring.find (start + static_cast<std::uint64_t> (i)),
+        start + static_cast<std::uint64_t> (i));
+    check_there (ring.find (next - 1), next - 1);
+  }
+  g_assert_cmpuint (ring.group_bytes (), ==, 2003 * 112);
+  g_assert_cmpuint (ring.kept_from (), <=, start);
+  g_assert_cmpuint (ring.kept_from (), >=, start - 1);
+  // The next one takes its place.
+  const std::uint64_t second = next + 1;
+  push (3, true, 100 + 6 * PacketRing::kKeepUs);
+  g_assert_cmpuint (*ring.group_start (), ==, second);
+  g_assert_null (ring.find (start).packet);
+  check_there (ring.find (second), second);
+  g_assert_cmpuint (ring.group_bytes (), ==, 3 * 112);
+}
+
+// Beyond any of its bounds the group is let go.
+void
+group_is_bounded ()
+{
+  const std::pair<InstantStart, std::int64_t> cases[] = {
+      {{.max_bytes = 11'200}, 1}, // 100 packets
+      {{.max_time = 10 * GST_SECOND}, 100'000}, // 101 steps
+      {{.max_bytes = 1 << 30}, 1},
+  };
+  const unsigned bounds[] = {100, 101, PacketRing::kMaxCapacity};
+  for (unsigned c = 0; c < 3; c++) {
+    BurstMaker maker (Media::video);
+    PacketRing ring (16, cases[c].first);
+    unsigned kept = 0;
+    std::int64_t now = 0;
+    for (unsigned i = 0; i < PacketRing::kMaxCapacity + 100; i++) {
+      ring.append (maker.make ({static_cast<std::uint16_t> (i)},
+          i == 0 ? std::optional (0u) : std::nullopt, now));
+      now += cases[c].second;
+      if (ring.group_start ())
+        kept = i + 1;
+      else if (i > kept + 50)
+        break;
+    }
+    g_assert_cmpuint (kept, ==, bounds[c]);
+  }
+}
+
+// A thread that begins in the middle of a group gets what has gone by.
+void
+cache_has_the_group ()
+{
+  BurstMaker maker (Media::video), sound (Media::audio);
+  GopCache cache ({.max_bytes = 2000});
+  std::vector<std::shared_ptr<const Burst>> had;
+  auto look = [&] {
+    cache.begin ([&] (const auto &bursts) { had = bursts; });
+    return had.size ();
+  };
+  unsigned told = 0;
+  auto append = [&] (std::shared_ptr<const Burst> burst) {
+    cache.append (std::move (burst), [&] { told++; });
+  };
+  append (maker.make ({1}));
+  g_assert_cmpuint (look (), ==, 0); // no keyframe yet
+  append (maker.make ({2, 3}, 1));
+  append (sound.make ({1}, 0));
+  append (maker.make ({4}));
+  g_assert_cmpuint (look (), ==, 2);
+  g_assert_cmpuint (*had[0]->join (), ==, kFirstTurn + 3);
+  g_assert_cmpuint (had[1]->packets ()[0].sequence, ==, kFirstTurn + 4);
+  append (maker.make ({5}, 0));
+  g_assert_cmpuint (look (), ==, 1);
+  for (std::uint16_t i = 0; i < 30; i++)
+    append (maker.make ({static_cast<std::uint16_t> (6 + i)}));
+  g_assert_cmpuint (look (), ==, 0); // too large
+  append (maker.make ({40}, 0));
+  g_assert_cmpuint (look (), ==, 1);
+  g_assert_cmpuint (told, ==, 36);
+}
+
 } // namespace
 
 int
@@ -314,6 +415,9 @@ main (int argc, char **argv)
   g_test_add_func ("/packet-ring/age", ring_forgets_what_is_old);
   g_test_add_func ("/packet-ring/large-burst", burst_larger_than_the_ring);
   g_test_add_func ("/packet-ring/jump", sequence_jumps);
+  g_test_add_func ("/packet-ring/group", ring_keeps_the_group);
+  g_test_add_func ("/packet-ring/group-bounds", group_is_bounded);
+  g_test_add_func ("/gop-cache/group", cache_has_the_group);
   int status = g_test_run ();
   gst_deinit ();
   return status;

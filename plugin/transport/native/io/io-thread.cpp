@@ -15,8 +15,8 @@ namespace {
 // Batches of datagrams before the stream has its turn again.
 constexpr unsigned kMaxReceives = 4;
 constexpr int kMaxEvents = 64;
-// Between two turns of one viewer: kTurnPackets in so long is over 100 Mbit/s.
-constexpr std::int64_t kTurnUs = 2000;
+// Between two turns of a viewer who is owed more than may go out at once.
+constexpr std::int64_t kTurnUs = 1000;
 // FFmpeg writes a picture packet by packet. With so many viewers the rest of it is waited
 // for, so long at most: it then leaves in one send to each.
 constexpr std::size_t kGatherMembers = 8;
@@ -110,7 +110,9 @@ IoThread::next_deadline () const
   deadline = std::min (deadline, tcp_check_us_);
   if (!queue_.blocked ()) {
     for (const auto &[id, feed] : streams_) {
-      if (feed.next_turn_us)
+      if (feed.gather_us)
+        deadline = std::min (deadline, feed.gather_us);
+      if (!feed.owed.empty ())
         deadline = std::min (deadline, feed.next_turn_us);
     }
   }
@@ -321,7 +323,7 @@ IoThread::check (Session &session, const CheckName &name,
 }
 
 void
-IoThread::open_stream (std::shared_ptr<StreamPresence> stream)
+IoThread::open_stream (std::shared_ptr<SharedStream> stream)
 {
   std::uint64_t id = stream->id;
   streams_.try_emplace (id, std::move (stream));
@@ -346,37 +348,48 @@ IoThread::push (std::uint64_t stream, std::shared_ptr<const Burst> burst)
     return;
   StreamFeed &feed = found->second;
   Media media = burst->media ();
+  // One that was on its way when the thread began it has had already.
+  if (burst->number () <= feed.seen[index_of (media)])
+    return;
   bool whole = media != Media::video || burst->ends_frame ();
   feed.clocks[index_of (media)] = burst->clock ();
-  feed.ring (media).append (std::move (burst));
+  feed.append (std::move (burst));
   // For a few viewers the time counts more than the number of sends.
   if (whole || feed.members.size () < kGatherMembers)
     serve (feed, media);
-  else if (!feed.next_turn_us)
-    feed.next_turn_us = now_us_ + kGatherUs;
+  else if (!feed.gather_us)
+    feed.gather_us = now_us_ + kGatherUs;
 }
 
-// One turn of a medium for everybody who watches the stream here.
+// A medium for everybody who watches the stream here.
 void
 IoThread::serve (StreamFeed &feed, Media media)
 {
   std::size_t n = feed.members.size ();
-  if (n == 0 || queue_.blocked ()) {
-    if (n)
-      feed.next_turn_us = now_us_;
+  if (n == 0)
+    return;
+  if (queue_.blocked ()) {
+    feed.gather_us = now_us_;
     return;
   }
   // Each time somebody else is the last one.
   feed.first = (feed.first + 1) % n;
-  bool more = false;
-  for (std::size_t i = 0; i < n; i++) {
-    Session &session = *feed.members[(feed.first + i) % n];
-    more |= session.serve (media);
-    if (session.ended ())
-      ended_.push_back (session.id ());
+  for (std::size_t i = 0; i < n; i++)
+    serve (feed, *feed.members[(feed.first + i) % n], media);
+}
+
+void
+IoThread::serve (StreamFeed &feed, Session &session, Media media)
+{
+  bool more = session.serve (media);
+  if (session.ended ()) {
+    ended_.push_back (session.id ());
+  } else if (more && !session.owed) {
+    if (feed.owed.empty ())
+      feed.next_turn_us = now_us_ + kTurnUs;
+    session.owed = true;
+    feed.owed.push_back (&session);
   }
-  if (more && !feed.next_turn_us)
-    feed.next_turn_us = now_us_ + kTurnUs;
 }
 
 void
@@ -388,11 +401,21 @@ IoThread::serve_turns ()
       return;
   }
   for (auto &[id, feed] : streams_) {
-    if (!feed.next_turn_us || feed.next_turn_us > now_us_)
+    if (feed.gather_us && feed.gather_us <= now_us_) {
+      feed.gather_us = 0;
+      for (Media media : kAllMedia)
+        serve (feed, media);
+    }
+    if (feed.owed.empty () || feed.next_turn_us > now_us_)
       continue;
-    feed.next_turn_us = 0;
-    for (Media media : kAllMedia)
-      serve (feed, media);
+    std::vector<Session *> turn;
+    turn.swap (feed.owed);
+    for (Session *session : turn)
+      session->owed = false;
+    for (Session *session : turn) {
+      for (Media media : kAllMedia)
+        serve (feed, *session, media);
+    }
   }
 }
 
@@ -402,13 +425,16 @@ IoThread::enter (std::shared_ptr<Session> session)
   auto stream = streams_.find (session->stream ());
   StreamFeed *feed = stream == streams_.end () ? nullptr : &stream->second;
   if (feed) {
+    std::atomic<unsigned> &members = feed->shared->members[index_];
     // Without a viewer here the stream went by: what the rings have is old.
-    if (feed->members.empty ()) {
-      for (PacketRing &ring : feed->rings)
-        ring.clear ();
-    }
+    if (feed->members.empty ())
+      feed->shared->gop.begin ([&] (const auto &bursts) {
+        feed->restart (bursts);
+        members.fetch_add (1);
+      });
+    else
+      members.fetch_add (1);
     feed->members.push_back (session.get ());
-    feed->presence->members[index_].fetch_add (1);
   }
   session->attach (*this, feed);
   directory_.add (session->id (), *this);
@@ -427,8 +453,11 @@ IoThread::leave (Session &session)
   sessions_.erase (found);
   if (auto stream = streams_.find (session.stream ());
       stream != streams_.end ()) {
-    std::erase (stream->second.members, &session);
-    stream->second.presence->members[index_].fetch_sub (1);
+    StreamFeed &feed = stream->second;
+    std::erase (feed.members, &session);
+    std::erase (feed.owed, &session);
+    session.owed = false;
+    feed.shared->members[index_].fetch_sub (1);
   }
   unschedule (session);
   session.detach ();

@@ -52,7 +52,7 @@ public:
   // Sessions here. Any thread.
   unsigned load () const { return load_.load (std::memory_order_relaxed); }
 
-  void open_stream (std::shared_ptr<StreamPresence> stream);
+  void open_stream (std::shared_ptr<SharedStream> stream);
   void close_stream (std::uint64_t stream);
   void push (std::uint64_t stream, std::shared_ptr<const Burst> burst);
 
@@ -110,6 +110,7 @@ private:
       std::span<const std::uint8_t> bytes);
   std::shared_ptr<Session> leave (Session &session);
   void serve (StreamFeed &feed, Media media);
+  void serve (StreamFeed &feed, Session &session, Media media);
   void serve_turns ();
   void run_timers ();
   void settle (Session &session, std::int64_t not_before_us = 0);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/native/viewer-line.h"
+
+namespace restream::transport::native {
+
+void
+ViewerLine::begin (std::uint64_t first, std::uint64_t sent_to,
+    const FastForward &forward)
+{
+  Part part{.first = first,
+      .offset = 0,
+      .forward = forward,
+      .real_from = forward.span ? UINT64_MAX : 0};
+  if (begun_) {
+    Part &before = parts_[current_];
+    before.end = sent_to + before.offset;
+    part.first = before.end + 1;
+    part.offset = part.first - first;
+    current_ ^= 1;
+  } else {
+    begun_ = true;
+    first_ = first;
+  }
+  parts_[current_] = part;
+}
+
+std::uint32_t
+ViewerLine::shown_at (const Part &part, std::uint64_t sequence,
+    std::uint32_t timestamp)
+{
+  if (sequence >= part.real_from)
+    return timestamp;
+  // Negative for pictures that are shown before the keyframe and sent after it.
+  std::int64_t left = std::int64_t{part.forward.span}
+      - static_cast<std::int32_t> (timestamp - part.forward.from);
+  return part.forward.from + part.forward.span
+      - static_cast<std::uint32_t> (
+          left * part.forward.shown / part.forward.span);
+}
+
+ViewerLine::Stamp
+ViewerLine::next (std::uint64_t sequence, std::uint32_t timestamp)
+{
+  Part &part = parts_[current_];
+  if (sequence < part.real_from
+      && static_cast<std::int32_t> (timestamp - part.forward.from)
+          >= static_cast<std::int32_t> (part.forward.span))
+    part.real_from = sequence;
+  return {sequence + part.offset, shown_at (part, sequence, timestamp)};
+}
+
+std::optional<ViewerLine::Origin>
+ViewerLine::find (std::uint16_t wire, std::uint64_t sent_to) const
+{
+  if (!begun_)
+    return std::nullopt;
+  const Part &now = parts_[current_];
+  std::uint64_t end = sent_to + now.offset;
+  auto back =
+      static_cast<std::uint16_t> (static_cast<std::uint16_t> (end) - wire);
+  // Nothing is 2^16 packets old here, nor to come.
+  if (back == 0 || back > end)
+    return std::nullopt;
+  std::uint64_t sequence = end - back;
+  if (sequence >= now.first)
+    return Origin{sequence - now.offset, current_};
+  std::uint8_t other = current_ ^ 1;
+  const Part &before = parts_[other];
+  if (sequence < before.first || sequence >= before.end)
+    return std::nullopt;
+  return Origin{sequence - before.offset, other};
+}
+
+ViewerLine::Stamp
+ViewerLine::again (const Origin &origin, std::uint32_t timestamp) const
+{
+  const Part &part = parts_[origin.part];
+  return {origin.sequence + part.offset,
+      shown_at (part, origin.sequence, timestamp)};
+}
+
+} // namespace restream::transport::native

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace restream::transport::native {
+
+// What of the past is shown fast: from a timestamp on, span ticks of the stream within
+// shown ticks. Where the span ends, the timestamps are the stream's own again: the viewer
+// is at the live edge then, and its player has never had a reason to
+// keep what it got as a delay.
+struct FastForward
+{
+  std::uint32_t from = 0;
+  std::uint32_t span = 0; // 0 = nothing is; at most 2^31 - 1
+  std::uint32_t shown = 0; // not more than span
+};
+
+// One medium's line as one viewer has it. It is the stream's own, but for who begins, or begins
+// again, in the past: its sequence numbers go on, while the stream's have gone back, and
+// its timestamps run faster until they have caught up.
+//
+// The same packet has the same numbers whenever it is sent: one index of one
+// key must never protect two different packets.
+// Thread: the session's.
+class ViewerLine
+{
+public:
+  struct Stamp
+  {
+    std::uint64_t sequence; // extended
+    std::uint32_t timestamp;
+  };
+
+  // The stream's packet `first` is the next one. sent_to: the first one that has not been sent so
+  // far; no matter when nothing has. One number is left out in between: to the viewer a packet
+  // is missing, and the picture that it had in hand is not whole.
+  void begin (std::uint64_t first, std::uint64_t sent_to,
+      const FastForward &forward);
+
+  // The next packet's numbers. Not before begin().
+  Stamp next (std::uint64_t sequence, std::uint32_t timestamp);
+
+  // Is it due, so many ticks after begin()? What is shown fast is sent no sooner than it
+  // is shown: a player takes what comes early for the rule, and waits for the rest.
+  bool is_due (std::uint64_t sequence, std::uint32_t timestamp,
+      std::int64_t ticks) const
+  {
+    const Part &part = parts_[current_];
+    return ticks >= part.forward.shown
+        || static_cast<std::int32_t> (shown_at (part, sequence, timestamp)
+               - part.forward.from - part.forward.span + part.forward.shown)
+        <= ticks;
+  }
+
+  // Where a packet that the viewer was sent is found again.
+  struct Origin
+  {
+    std::uint64_t sequence; // the stream's
+    std::uint8_t part;
+  };
+  // By its wire sequence number. sent_to: as above. Nothing if no such packet has been
+  // sent, or too long ago.
+  std::optional<Origin> find (std::uint16_t wire, std::uint64_t sent_to) const;
+  // The numbers that it was sent with. timestamp: the stream's.
+  Stamp again (const Origin &origin, std::uint32_t timestamp) const;
+
+  // The first number that the viewer was sent.
+  std::uint64_t first () const { return first_; }
+
+private:
+  // From one begin() to the next.
+  struct Part
+  {
+    std::uint64_t first = 0; // the viewer's
+    std::uint64_t end = 0; // likewise, when it has ended
+    std::uint64_t offset = 0; // viewer's minus stream's, wrapping
+    FastForward forward;
+    // The stream's packets from here on have their own timestamps.
+    std::uint64_t real_from = 0;
+  };
+  static std::uint32_t shown_at (const Part &part, std::uint64_t sequence,
+      std::uint32_t timestamp);
+
+  std::array<Part, 2> parts_; // by turns
+  std::uint8_t current_ = 0;
+  bool begun_ = false;
+  std::uint64_t first_ = 0;
+};
+
+} // namespace restream::transport::native
