@@ -49,10 +49,15 @@ public:
   std::size_t bytes () const { return used_; }
   // Extended sequence number of the packet to begin at.
   const std::optional<std::uint64_t> &join () const { return join_; }
-  // Does it end with the last packet of a picture (the marker of RFC 6184 and the like)?
+  // Is it the last packet of a picture (the marker of RFC 6184 and the like)?
+  bool ends_frame (const Packet &packet) const
+  {
+    return bytes_[packet.offset + 1] & 0x80;
+  }
+  // Does the burst end with one?
   bool ends_frame () const
   {
-    return !packets_.empty () && bytes_[packets_.back ().offset + 1] & 0x80;
+    return !packets_.empty () && ends_frame (packets_.back ());
   }
   // Packets of the source that were too large.
   unsigned oversized () const { return oversized_; }

@@ -123,7 +123,9 @@ MediaSender::begin (Cursor &cursor, Media media, const StreamFeed &feed,
           static_cast<std::uint32_t> (takes_us * rate / G_USEC_PER_SEC);
     }
   }
-  cursor.line.begin (first, cursor.next, forward);
+  PacketRing::Entry last = ring.find (cursor.next - 1);
+  bool torn = !last.packet || !last.burst->ends_frame (*last.packet);
+  cursor.line.begin (first, cursor.next, torn, forward);
   cursor.next = first;
   cursor.began_us = cursor.credited_us = now_us;
   cursor.credit = kBurstBytes;

@@ -4,7 +4,7 @@
 namespace restream::transport::native {
 
 void
-ViewerLine::begin (std::uint64_t first, std::uint64_t sent_to,
+ViewerLine::begin (std::uint64_t first, std::uint64_t sent_to, bool torn,
     const FastForward &forward)
 {
   Part part{.first = first,
@@ -14,7 +14,7 @@ ViewerLine::begin (std::uint64_t first, std::uint64_t sent_to,
   if (begun_) {
     Part &before = parts_[current_];
     before.end = sent_to + before.offset;
-    part.first = before.end + 1;
+    part.first = before.end + torn;
     part.offset = part.first - first;
     current_ ^= 1;
   } else {

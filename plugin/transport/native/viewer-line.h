@@ -35,9 +35,9 @@ public:
   };
 
   // The stream's packet `first` is the next one. sent_to: the first one that has not been sent so
-  // far; no matter when nothing has. One number is left out in between: to the viewer a packet
-  // is missing, and the picture that it had in hand is not whole.
-  void begin (std::uint64_t first, std::uint64_t sent_to,
+  // far; no matter when nothing has. torn: that is in the middle of a picture. Then one number is left out:
+  // to the viewer a packet is missing, and it does not take the picture for whole.
+  void begin (std::uint64_t first, std::uint64_t sent_to, bool torn,
       const FastForward &forward);
 
   // The next packet's numbers. Not before begin().
