@@ -123,6 +123,7 @@ RESTREAM_FREE (char, g_free);
 RESTREAM_FREE (char *, g_strfreev);
 RESTREAM_FREE (GError, g_error_free);
 RESTREAM_FREE (GKeyFile, g_key_file_unref);
+RESTREAM_FREE (GUri, g_uri_unref);
 RESTREAM_FREE (GstStructure, gst_structure_free);
 
 // One owner, freed by the type's own function. No state, so as small as a pointer.

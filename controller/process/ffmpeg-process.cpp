@@ -33,12 +33,6 @@ set_up_child (gpointer data)
     _exit (127); // the daemon died before the kernel knew whom to signal
 }
 
-std::int64_t
-now_s ()
-{
-  return g_get_real_time () / G_USEC_PER_SEC;
-}
-
 } // namespace
 
 const char *
@@ -147,8 +141,8 @@ void
 FfmpegProcess::refuse (const std::string &reason)
 {
   g_return_if_fail (!running ());
-  log_.begin_run (now_s ());
-  log_.add (to_utf8 (reason), now_s ());
+  log_.begin_run (wall_clock_s ());
+  log_.add (to_utf8 (reason), wall_clock_s ());
   set_state (ExecState::starting);
   set_state (ExecState::failed);
   log_event (G_LOG_LEVEL_WARNING, id_, "start refused: " + reason);
@@ -157,7 +151,7 @@ FfmpegProcess::refuse (const std::string &reason)
 void
 FfmpegProcess::note (const std::string &text)
 {
-  log_.add (to_utf8 (text), now_s ());
+  log_.add (to_utf8 (text), wall_clock_s ());
 }
 
 void
@@ -172,7 +166,7 @@ FfmpegProcess::set_state (ExecState state)
 void
 FfmpegProcess::spawn ()
 {
-  log_.begin_run (now_s ());
+  log_.begin_run (wall_clock_s ());
   progress_.reset ();
   splitter_ = LineSplitter ();
   set_state (ExecState::starting);
@@ -296,7 +290,7 @@ FfmpegProcess::add_line (std::string_view line)
   if (progress_.add_line (line, g_get_monotonic_time ()))
     log_.end_prelude ();
   else
-    log_.add (line, now_s ());
+    log_.add (line, wall_clock_s ());
 }
 
 void

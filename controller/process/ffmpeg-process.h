@@ -14,6 +14,13 @@
 
 namespace restream {
 
+// As the log and the API tell times.
+inline std::int64_t
+wall_clock_s ()
+{
+  return g_get_real_time () / G_USEC_PER_SEC;
+}
+
 // The state of the child, apart from what was ordered.
 //
 //   finished  → starting                            (also the first state)

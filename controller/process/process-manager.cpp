@@ -16,12 +16,6 @@ unknown_process (const std::string &id)
   return {Code::not_found, "unknown process (" + id + ")"};
 }
 
-std::int64_t
-now_s ()
-{
-  return g_get_real_time () / G_USEC_PER_SEC;
-}
-
 } // namespace
 
 std::shared_ptr<Task>
@@ -56,7 +50,7 @@ ProcessManager::make_task (ProcessConfig config)
 {
   auto task = std::make_shared<Task> (std::move (config), settings_.ffmpeg,
       [this] { return hooks_; });
-  task->created_at_s = task->updated_at_s = now_s ();
+  task->created_at_s = task->updated_at_s = wall_clock_s ();
   return task;
 }
 
@@ -178,7 +172,7 @@ ProcessManager::update (const std::string &id, ProcessConfig config, Done done)
     return done (Error{Code::bad_request, "the ID cannot be changed"});
   if (config == task->config ())
     return done ({}); // nothing to restart for
-  task->updated_at_s = now_s ();
+  task->updated_at_s = wall_clock_s ();
   log_event (G_LOG_LEVEL_INFO, id, "updated");
   task->update (std::move (config), std::move (done));
   changed ();

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import unittest
 
-from daemon import DaemonTest, wait_until
+from daemon import DaemonTest, wait_until, without_leaks
 
 VIEWER = os.environ["TEST_VIEWER"]
 
@@ -27,7 +27,7 @@ class Viewers:
         self.child = subprocess.Popen(
             [VIEWER, "--json", "--url", "http://127.0.0.1:%d%s" % (daemon.port, path),
              "--viewers", str(count), "--seconds", str(seconds), *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+            env=without_leaks(os.environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         test.addCleanup(self._clean_up)

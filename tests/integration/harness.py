@@ -124,13 +124,17 @@ class Process:
         self._popen.wait()
 
 
+def without_leaks(env):
+    """Leaks are looked for where they would be ours; elsewhere there is no need of the slow way up the stack."""
+    return {**env, "ASAN_OPTIONS": env.get("ASAN_OPTIONS", "") + ":detect_leaks=0:fast_unwind_on_malloc=1"}
+
+
 def sanitizer_env(env):
     """For a program that is not instrumented itself but loads our plugin."""
     preload = env.get("RTPRESTREAM_SANITIZER_PRELOAD")
     if preload:
         env["LD_PRELOAD"] = preload
-        # Leaks are looked for where the program is ours; without them, no need of the slow way.
-        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0:fast_unwind_on_malloc=1"
+        env = without_leaks(env)
     return env
 
 
@@ -206,7 +210,7 @@ class Viewers(Process):
         self.count = count
         super().__init__("viewers", [
             VIEWER, "--url", url, "--viewers", str(count), "--seconds", str(seconds), "--json", *options],
-            dict(os.environ))
+            without_leaks(os.environ))
 
     def events(self, kind):
         return self._pick(self.lines(), kind)

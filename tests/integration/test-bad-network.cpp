@@ -4,6 +4,7 @@
 #include "tests/support/ffmpeg.h"
 #include "tests/support/leaks.h"
 #include "tests/support/transport.h"
+#include "tests/support/wait.h"
 #include "tests/support/whep-viewer.h"
 
 #include <json-glib/json-glib.h>
@@ -20,26 +21,10 @@ using namespace restream::test;
 
 namespace {
 
-constexpr gint64 kDeadlineUs = 60 * G_USEC_PER_SEC;
 // Ten seconds.
 constexpr std::uint64_t kFrames = 300;
 // webrtcbin's RTCP has a small share of a small stream, so its requests wait for some time.
 constexpr unsigned kLatencyMs = 1000;
-
-// Runs the main context until the condition holds.
-template <typename F>
-void
-wait_until (const char *what, F condition)
-{
-  const gint64 end = g_get_monotonic_time () + kDeadlineUs;
-  // Wakes the context up for what other threads change.
-  Timer tick (nullptr, 20, [] { return true; });
-  while (!condition ()) {
-    if (g_get_monotonic_time () > end)
-      g_error ("time is up waiting for %s", what);
-    g_main_context_iteration (nullptr, TRUE);
-  }
-}
 
 void
 pass_time (guint ms)

@@ -5,6 +5,7 @@
 #include "tests/support/ffmpeg.h"
 #include "tests/support/leaks.h"
 #include "tests/support/transport.h"
+#include "tests/support/wait.h"
 #include "tests/support/webrtc-peer.h"
 
 #include <malloc.h>
@@ -18,7 +19,6 @@ using namespace restream::test;
 
 namespace {
 
-constexpr gint64 kDeadlineUs = 60 * G_USEC_PER_SEC;
 constexpr unsigned kViewers = 5;
 // Caches of libraries fill in the first rounds.
 constexpr unsigned kWarmUpCycles = 5;
@@ -80,24 +80,6 @@ usage ()
       (heap.uordblks + heap.hblkhd) / 1024};
 }
 
-Usage settled_usage ();
-
-// Runs the main context until the condition holds.
-template <typename F>
-void
-wait_until (const char *what, F condition)
-{
-  const gint64 end = g_get_monotonic_time () + kDeadlineUs;
-  // Wakes the context up for what other threads change.
-  Timer tick (nullptr, 20, [] { return true; });
-  while (!condition ()) {
-    if (g_get_monotonic_time () > end)
-      g_error ("time is up waiting for %s; open:%s", what,
-          list_what_is_open ().c_str ());
-    g_main_context_iteration (nullptr, TRUE);
-  }
-}
-
 // Threads that were told to end need some time for it.
 Usage
 settled_usage ()
@@ -105,14 +87,18 @@ settled_usage ()
   // Longer than the half second for which a pool keeps a thread without work.
   Usage last = usage ();
   unsigned same = 0;
-  wait_until ("threads to settle", [&] {
-    Usage now = usage ();
-    same = now.threads == last.threads && now.descriptors == last.descriptors
-        ? same + 1
-        : 0;
-    last = now;
-    return same >= 75;
-  });
+  wait_until (
+      "threads to settle",
+      [&] {
+        Usage now = usage ();
+        same =
+            now.threads == last.threads && now.descriptors == last.descriptors
+            ? same + 1
+            : 0;
+        last = now;
+        return same >= 75;
+      },
+      list_what_is_open);
   return last;
 }
 
@@ -328,11 +314,14 @@ cycles_leave_nothing ()
   }
   // Threads of pools end some time after their work.
   Usage after;
-  wait_until ("threads and descriptors to end", [&] {
-    after = usage ();
-    return after.threads <= before.threads
-        && after.descriptors <= before.descriptors;
-  });
+  wait_until (
+      "threads and descriptors to end",
+      [&] {
+        after = usage ();
+        return after.threads <= before.threads
+            && after.descriptors <= before.descriptors;
+      },
+      list_what_is_open);
   g_test_message ("%u cycles in %.1f s: threads %u → %u, descriptors %u → %u, "
                   "RSS %zu → %zu kB, heap in use %zu → %zu kB",
       cycles,

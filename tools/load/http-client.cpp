@@ -8,10 +8,6 @@
 #include <memory>
 #include <utility>
 
-namespace restream {
-RESTREAM_FREE (GUri, g_uri_unref);
-}
-
 namespace restream::load {
 
 namespace {

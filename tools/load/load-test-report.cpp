@@ -8,12 +8,6 @@ namespace restream::load {
 
 namespace {
 
-double
-to_ms (std::int64_t us)
-{
-  return static_cast<double> (us) / 1000;
-}
-
 // A query may have secrets in it.
 std::string
 presentable (const std::string &url)

@@ -8,10 +8,6 @@
 #include <cmath>
 #include <utility>
 
-namespace restream {
-RESTREAM_FREE (GUri, g_uri_unref);
-}
-
 namespace restream::load {
 
 namespace {
@@ -23,12 +19,6 @@ constexpr unsigned kLeaveLimitPerViewerMs = 10;
 constexpr std::size_t kMaxAddresses = 4; // of our own, in the offer
 // Descriptors that are no viewer's.
 constexpr rlim_t kSpareDescriptors = 64;
-
-double
-to_ms (std::int64_t us)
-{
-  return static_cast<double> (us) / 1000;
-}
 
 Result<void>
 raise_descriptor_limit (rlim_t wanted)

@@ -7,12 +7,19 @@
 #include "tools/load/report.h"
 #include "tools/load/viewer.h"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace restream::load {
+
+inline double
+to_ms (std::int64_t us)
+{
+  return static_cast<double> (us) / 1000;
+}
 
 // One run, from the first POST to the last DELETE:
 //

@@ -8,7 +8,6 @@
 
 namespace restream {
 RESTREAM_FREE (GOptionContext, g_option_context_free);
-RESTREAM_FREE (GUri, g_uri_unref);
 } // namespace restream
 
 namespace restream::load {
