@@ -34,14 +34,13 @@ make_element (const char *factory)
   return Ref<GstElement>::sink (element);
 }
 
+// The elements know the rest of the codec.
 Ref<GstCaps>
-rtp_caps (const char *media, const char *encoding, int rate,
-    unsigned payload_type)
+rtp_caps (const std::string &encoding, unsigned payload_type)
 {
-  return Ref<GstCaps>::adopt (
-      gst_caps_new_simple ("application/x-rtp", "media", G_TYPE_STRING, media,
-          "encoding-name", G_TYPE_STRING, encoding, "clock-rate", G_TYPE_INT,
-          rate, "payload", G_TYPE_INT, int (payload_type), nullptr));
+  return Ref<GstCaps>::adopt (gst_caps_new_simple ("application/x-rtp",
+      "encoding-name", G_TYPE_STRING, encoding.c_str (), "payload", G_TYPE_INT,
+      int (payload_type), nullptr));
 }
 
 // What a promise of the sink calls, once, on main: with the reply, or with null if
@@ -158,10 +157,10 @@ Channel::build (const ChannelOptions &options)
   g_object_set (src_.get (), "port", 0u, nullptr);
   if (options.video_pt)
     g_object_set (src_.get (), "video-caps",
-        rtp_caps ("video", "H264", 90000, *options.video_pt).get (), nullptr);
+        rtp_caps (options.video_encoding, *options.video_pt).get (), nullptr);
   if (options.audio_pt)
     g_object_set (src_.get (), "audio-caps",
-        rtp_caps ("audio", "OPUS", 48000, *options.audio_pt).get (), nullptr);
+        rtp_caps (options.audio_encoding, *options.audio_pt).get (), nullptr);
   if (!options.transport.empty ())
     gst_util_set_object_arg (G_OBJECT (sink_.get ()), "transport",
         options.transport.c_str ());
@@ -246,7 +245,18 @@ Channel::on_message (GstMessage *message)
       gst_message_parse_warning (message, out (error), nullptr);
       log_event (G_LOG_LEVEL_WARNING, process_,
           std::string ("stream: ") + error->message);
+      if (observer_.warned)
+        observer_.warned (error->message);
       break;
+    case GST_MESSAGE_ELEMENT: {
+      const GstStructure *s = gst_message_get_structure (message);
+      gboolean waiting = TRUE;
+      if (gst_structure_has_name (s, "GstRtpRestreamSinkKeyframe")
+          && gst_structure_get_boolean (s, "waiting", &waiting) && !waiting)
+        log_event (G_LOG_LEVEL_INFO, process_,
+            "stream: there is a keyframe now");
+      break;
+    }
     default:
       break;
   }

@@ -20,6 +20,7 @@ namespace restream {
 struct ChannelOptions
 {
   std::optional<unsigned> video_pt, audio_pt; // nullopt = no such leg
+  std::string video_encoding = "H264", audio_encoding = "OPUS"; // RTP's names
   std::string transport; // "" = the sink's default
   unsigned max_viewers = 0; // 0 = no limit
   std::vector<std::string> announced_addresses, interfaces;
@@ -50,6 +51,8 @@ public:
     std::function<void (const std::string &viewer)> viewer_removed;
     std::function<void (const std::string &reason)>
         failed; // the pipeline's error
+    // What the people who run the process should know of its stream.
+    std::function<void (const std::string &what)> warned;
   };
 
   // Bound and receiving when it returns. An error leaves nothing behind.

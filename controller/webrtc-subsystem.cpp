@@ -45,6 +45,12 @@ WebrtcSubsystem::channel_options (const WebrtcOptions &options) const
     channel.video_pt = options.video_pt ? options.video_pt : kDefaultVideoPt;
   if (options.has_audio ())
     channel.audio_pt = options.audio_pt ? options.audio_pt : kDefaultAudioPt;
+  if (const LegCodec *codec =
+          find_leg_codec (Media::video, options.video_codec))
+    channel.video_encoding = codec->encoding_name;
+  if (const LegCodec *codec =
+          find_leg_codec (Media::audio, options.audio_codec))
+    channel.audio_encoding = codec->encoding_name;
   channel.transport =
       options.transport.empty () ? config_.webrtc_transport : options.transport;
   channel.udp_port = unsigned (config_.webrtc_udp_port);
@@ -75,6 +81,9 @@ WebrtcSubsystem::on_process_start (const std::string &id,
   };
   observer.failed = [this, id] (const std::string &reason) {
     environment_.note (id, "webrtc: " + reason);
+  };
+  observer.warned = [this, id] (const std::string &what) {
+    environment_.note (id, "webrtc: " + what);
   };
   auto channel = Channel::create (id, channel_options (config.webrtc),
       std::move (observer));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "controller/process/process-config.h"
 
+#include "controller/process/rtp-legs.h"
+
 #include <algorithm>
 #include <set>
 #include <sys/random.h>
@@ -105,6 +107,17 @@ merge_io (const JsonReader &parent, const char *name, bool output,
 }
 
 Result<void>
+read_codec (const JsonReader &reader, Media media, const char *name,
+    std::string &target)
+{
+  TRY (reader.get (name, target));
+  if (!target.empty () && !find_leg_codec (media, target))
+    return bad (
+        reader.path_of (name) + ": " + leg_codec_names (media) + " expected");
+  return {};
+}
+
+Result<void>
 merge_webrtc (JsonObject *object, WebrtcOptions &webrtc)
 {
   JsonReader reader (object, "webrtc");
@@ -113,6 +126,8 @@ merge_webrtc (JsonObject *object, WebrtcOptions &webrtc)
   TRY (read_payload_type (reader, "audio_pt", webrtc.audio_pt));
   TRY (reader.get ("video_map", webrtc.video_map));
   TRY (reader.get ("audio_map", webrtc.audio_map));
+  TRY (read_codec (reader, Media::video, "video_codec", webrtc.video_codec));
+  TRY (read_codec (reader, Media::audio, "audio_codec", webrtc.audio_codec));
   TRY (reader.get ("force_transcode", webrtc.force_transcode));
   TRY (reader.get ("transport", webrtc.transport));
   if (!webrtc.transport.empty () && webrtc.transport != "native"
@@ -270,6 +285,8 @@ ProcessConfig::write (JsonWriter &json) const
       .member ("audio_map", webrtc.audio_map)
       .member ("force_transcode", webrtc.force_transcode)
       .member ("transport", webrtc.transport)
+      .member ("video_codec", webrtc.video_codec)
+      .member ("audio_codec", webrtc.audio_codec)
       .end_object ();
   json.end_object ();
 }

@@ -50,6 +50,8 @@ struct WebrtcOptions
   unsigned audio_pt = 0; // 0 = kDefaultAudioPt
   std::string video_map; // FFmpeg's -map; "" = 0:v:0; "none" = no video
   std::string audio_map; // the same; "" = 0:a:0
+  std::string video_codec; // a name of rtp-legs.cpp; "" = h264
+  std::string audio_codec; // likewise; "" = opus
   bool force_transcode = false;
   std::string transport; // "native", "webrtcbin"; "" = the daemon's
   bool operator== (const WebrtcOptions &) const = default;

@@ -7,17 +7,87 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
+// Keyframes come by time, so that a viewer waits as long at 5 as at 60 fps.
+#define KEYFRAMES "-g", "120", "-force_key_frames", "expr:gte(t,n_forced*2)"
+// libvpx has no useful bitrate of its own: constant quality, within a bound.
+#define VPX_REALTIME                                                \
+  "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", \
+      "-auto-alt-ref", "0", "-pix_fmt", "yuv420p", "-crf", "30", "-b:v", "4M"
+
+// The first one of a medium is the usual one. A copy goes through a bitstream filter
+// that refuses every other codec, where FFmpeg has one: viewers could not tell what came.
+const std::vector<LegCodec> &
+leg_codecs ()
+{
+  static const std::vector<LegCodec> codecs = {
+      // zerolatency keeps its sliced threads: frame threads would add a frame of
+      // delay each. Copied, every keyframe has its parameter sets, whatever the container
+      // kept them in. The order matters: dump_extra on avcC would spoil the keyframe.
+      {Media::video, "h264", "H264",
+          {"-c:v", "libx264", "-preset", "veryfast", "-profile:v", "baseline",
+              "-pix_fmt", "yuv420p", "-tune", "zerolatency", "-bf", "0",
+              KEYFRAMES},
+          {"-c:v", "copy", "-bsf:v",
+              "h264_mp4toannexb,dump_extra=freq=keyframe"}},
+      {Media::video, "h265", "H265",
+          {"-c:v", "libx265", "-preset", "superfast", "-pix_fmt", "yuv420p",
+              "-tune", "zerolatency", "-x265-params",
+              "bframes=0:repeat-headers=1:log-level=warning", "-forced-idr",
+              "1", KEYFRAMES},
+          {"-c:v", "copy", "-bsf:v",
+              "hevc_mp4toannexb,dump_extra=freq=keyframe"}},
+      {Media::video, "vp8", "VP8", {"-c:v", "libvpx", VPX_REALTIME, KEYFRAMES},
+          {"-c:v", "copy"}},
+      // Its RTP payload format was a draft when FFmpeg learnt it.
+      {Media::video, "vp9", "VP9",
+          {"-c:v", "libvpx-vp9", VPX_REALTIME, "-row-mt", "1", KEYFRAMES,
+              "-strict", "experimental"},
+          {"-c:v", "copy", "-bsf:v", "vp9_metadata", "-strict",
+              "experimental"}},
+      // FFmpeg's RTP muxer has it from version 8 on. libsvtav1 would leave a process
+      // of an older one hanging.
+      {Media::video, "av1", "AV1",
+          {"-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8",
+              "-row-mt", "1", "-lag-in-frames", "0", "-pix_fmt", "yuv420p",
+              "-crf", "30", KEYFRAMES, "-strict", "experimental"},
+          {"-c:v", "copy", "-bsf:v", "av1_metadata", "-strict",
+              "experimental"}},
+      {Media::audio, "opus", "OPUS",
+          {"-c:a", "libopus", "-b:a", "96k", "-ar", "48000", "-ac", "2"},
+          {"-c:a", "copy", "-bsf:a", "opus_metadata"}},
+      {Media::audio, "pcmu", "PCMU",
+          {"-c:a", "pcm_mulaw", "-ar", "8000", "-ac", "1"}, {"-c:a", "copy"}},
+      {Media::audio, "pcma", "PCMA",
+          {"-c:a", "pcm_alaw", "-ar", "8000", "-ac", "1"}, {"-c:a", "copy"}},
+      {Media::audio, "g722", "G722",
+          {"-c:a", "g722", "-ar", "16000", "-ac", "1"}, {"-c:a", "copy"}},
+  };
+  return codecs;
+}
+
 void
-append (Arguments &argv, std::initializer_list<const char *> words)
+append (Arguments &argv, const std::vector<const char *> &words)
 {
   argv.insert (argv.end (), words.begin (), words.end ());
 }
 
 void
-append_destination (Arguments &argv, unsigned payload_type, unsigned port)
+append_leg (Arguments &argv, const WebrtcOptions &options, Media media,
+    unsigned port)
 {
+  const bool video = media == Media::video;
+  const std::string &map = video ? options.video_map : options.audio_map;
+  append (argv, {"-map"});
+  argv.push_back (!map.empty () ? map : video ? "0:v:0" : "0:a:0");
+  const LegCodec *codec =
+      find_leg_codec (media, video ? options.video_codec : options.audio_codec);
+  if (codec) // always: the configuration was checked
+    append (argv, options.force_transcode ? codec->encode : codec->copy);
+  const unsigned payload_type = video ? options.video_pt : options.audio_pt;
   append (argv, {"-payload_type"});
-  argv.push_back (std::to_string (payload_type));
+  argv.push_back (std::to_string (payload_type ? payload_type
+          : video                              ? kDefaultVideoPt
+                                               : kDefaultAudioPt));
   // With a goodbye, so that the next FFmpeg is let in at once.
   append (argv, {"-rtpflags", "send_bye", "-f", "rtp"});
   // udp:// keeps each leg's sender reports on its own port; rtp:// would send
@@ -28,40 +98,38 @@ append_destination (Arguments &argv, unsigned payload_type, unsigned port)
 
 } // namespace
 
+const LegCodec *
+find_leg_codec (Media media, std::string_view name)
+{
+  for (const LegCodec &codec : leg_codecs ()) {
+    if (codec.media == media && (name.empty () || name == codec.name))
+      return &codec;
+  }
+  return nullptr;
+}
+
+std::string
+leg_codec_names (Media media)
+{
+  std::vector<std::string> names;
+  for (const LegCodec &codec : leg_codecs ()) {
+    if (codec.media == media)
+      names.push_back (codec.name);
+  }
+  std::string text;
+  for (std::size_t i = 0; i < names.size (); i++)
+    text += (i == 0 ? "" : i + 1 == names.size () ? " or " : ", ") + names[i];
+  return text;
+}
+
 std::vector<std::string>
 rtp_leg_arguments (const WebrtcOptions &options, std::uint16_t port)
 {
   Arguments argv;
-  if (options.has_video ()) {
-    argv.push_back ("-map");
-    argv.push_back (options.video_map.empty () ? "0:v:0" : options.video_map);
-    if (options.force_transcode)
-      // zerolatency keeps its sliced threads: frame threads would add a frame of
-      // delay each. Keyframes come by time, so that a viewer waits as long at 5 as at 60 fps.
-      append (argv,
-          {"-c:v", "libx264", "-preset", "veryfast", "-profile:v", "baseline",
-              "-pix_fmt", "yuv420p", "-tune", "zerolatency", "-bf", "0", "-g",
-              "120", "-force_key_frames", "expr:gte(t,n_forced*2)"});
-    else
-      // Every keyframe with its parameter sets, whatever the container kept them in.
-      // The order matters: dump_extra on avcC would spoil the keyframe.
-      append (argv,
-          {"-c:v", "copy", "-bsf:v",
-              "h264_mp4toannexb,dump_extra=freq=keyframe"});
-    append_destination (argv,
-        options.video_pt ? options.video_pt : kDefaultVideoPt, port);
-  }
-  if (options.has_audio ()) {
-    argv.push_back ("-map");
-    argv.push_back (options.audio_map.empty () ? "0:a:0" : options.audio_map);
-    if (options.force_transcode)
-      append (argv,
-          {"-c:a", "libopus", "-b:a", "96k", "-ar", "48000", "-ac", "2"});
-    else
-      append (argv, {"-c:a", "copy"});
-    append_destination (argv,
-        options.audio_pt ? options.audio_pt : kDefaultAudioPt, port + 1u);
-  }
+  if (options.has_video ())
+    append_leg (argv, options, Media::video, port);
+  if (options.has_audio ())
+    append_leg (argv, options, Media::audio, port + 1u);
   return argv;
 }
 

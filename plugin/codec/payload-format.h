@@ -38,6 +38,10 @@ public:
   // What begins in this payload. Fragments of what began before begin nothing.
   virtual Begin begin (Bytes payload) const = 0;
 
+  // Corrects in place what senders are known to say wrongly of each payload; called
+  // for all, in their order.
+  virtual void mend (std::span<std::uint8_t>) {}
+
   // Takes from a payload what it says of the stream. Whether parameters() are
   // complete and not what they were when this last returned true.
   virtual bool learn (Bytes) { return false; }

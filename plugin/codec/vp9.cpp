@@ -8,7 +8,8 @@ namespace {
 
 // The payload descriptor's bits (RFC 9628, section 4.2).
 constexpr std::uint8_t kPictureId = 0x80, kInterPicture = 0x40, kLayers = 0x20,
-                       kFlexible = 0x10, kBegins = 0x08, kScalability = 0x02;
+                       kFlexible = 0x10, kBegins = 0x08, kEnds = 0x04,
+                       kScalability = 0x02;
 
 // The beginning of a frame of the lowest spatial layer; empty for all else and
 // for descriptors that lie.
@@ -89,6 +90,25 @@ public:
                                                  : Begin::nothing;
   }
 
+  // FFmpeg never sets the bit P. Browsers would take each frame for a keyframe, and
+  // after a loss go on with one that lacks what it refers to.
+  void mend (std::span<std::uint8_t> payload) override
+  {
+    if (payload.empty ())
+      return;
+    const std::uint8_t flags = payload[0];
+    if (flags & kBegins) {
+      const Bytes frame = frame_in (payload);
+      // Only where P adds no bytes, and of a frame whose header is there.
+      is_inter_ = !(flags & (kFlexible | kLayers)) && frame.size () >= 5
+          && frame[0] >> 6 == 2 && !keyframe_profile (frame);
+    }
+    if (is_inter_)
+      payload[0] |= kInterPicture;
+    if (flags & kEnds)
+      is_inter_ = false;
+  }
+
   bool learn (Bytes payload) override
   {
     const auto profile = keyframe_profile (frame_in (payload));
@@ -109,6 +129,7 @@ public:
 
 private:
   std::optional<unsigned> profile_;
+  bool is_inter_ = false; // the frame that mend() is in
 };
 
 } // namespace

@@ -93,7 +93,10 @@ Hub::take (Input &input, std::span<std::uint8_t> packet, GstClockTime arrival,
     return false;
   if (place->newest)
     watch (input, *place, arrival);
-  join = input.join_point->look (place->stamp.timestamp, rtp->payload);
+  const auto offset =
+      static_cast<std::size_t> (rtp->payload.data () - packet.data ());
+  join = input.join_point->look (place->stamp.timestamp,
+      packet.subspan (offset, rtp->payload.size ()));
   put_be16 (packet, 2, place->stamp.sequence);
   put_be32 (packet, 4, place->stamp.timestamp);
   put_be32 (packet, 8, input.ssrc);

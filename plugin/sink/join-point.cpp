@@ -21,12 +21,13 @@ JoinPoint::begin_picture (std::uint32_t timestamp)
 }
 
 bool
-JoinPoint::look (std::uint32_t timestamp, std::span<const std::uint8_t> payload)
+JoinPoint::look (std::uint32_t timestamp, std::span<std::uint8_t> payload)
 {
   if (!format_)
     return true;
   if (!started_ || timestamp != timestamp_)
     begin_picture (timestamp);
+  format_->mend (payload);
   switch (format_->begin (payload)) {
     case codec::Begin::nothing:
       return false;

@@ -19,8 +19,8 @@ class JoinPoint
 public:
   explicit JoinPoint (std::string_view encoding_name);
 
-  // payload: the RTP payload. true: begin here.
-  bool look (std::uint32_t timestamp, std::span<const std::uint8_t> payload);
+  // payload: the RTP payload, which may be corrected in place. true: begin here.
+  bool look (std::uint32_t timestamp, std::span<std::uint8_t> payload);
 
   // Can it be joined at keyframes only?
   bool needs_keyframe () const { return format_ != nullptr; }

@@ -84,17 +84,17 @@ export function startFFmpeg(children, port) {
 }
 
 // The experimenter's gst-launch-1.0.
-export function startLaunch(children, transport, rtpPort, whepPort, more = '') {
+export function startLaunch(children, transport, rtpPort, whepPort, more = '', src = '') {
   // The line of the README, with free ports for its 5004 and 8080.
-  const line = `rtprestreamsrc port=${rtpPort} name=s  rtprestreamsink transport=${transport} whep-port=${whepPort} ${more} name=k `
+  const line = `rtprestreamsrc port=${rtpPort} ${src} name=s  rtprestreamsink transport=${transport} whep-port=${whepPort} ${more} name=k `
     + 's.video ! k.video   s.audio ! k.audio';
   return children.start('gst-launch-1.0', ['-v', ...line.split(/\s+/)], { LC_ALL: 'C' });
 }
 
-export async function startLaunchOnFreePorts(children, transport, more = '') {
+export async function startLaunchOnFreePorts(children, transport, more = '', src = '') {
   for (let tries = 5; ; tries--) {
     const whepPort = await freePort();
-    const server = startLaunch(children, transport, 0, whepPort, more);
+    const server = startLaunch(children, transport, 0, whepPort, more, src);
     try {
       const [, port] = await server.says(/port = (\d+)/);
       await server.says(/Setting pipeline to PLAYING/);

@@ -182,6 +182,39 @@ vp9_begin ()
       });
 }
 
+// FFmpeg's frames bear the bit P as GStreamer's do, and nothing else is changed.
+static void
+vp9_mend ()
+{
+  for (const char *name : {"vp9-ffmpeg", "vp9-gst", "vp8-ffmpeg"}) {
+    const Stream stream = recorded::load (name);
+    const bool ffmpeg_vp9 = !g_strcmp0 (name, "vp9-ffmpeg");
+    auto format = make_payload_format (stream.encoding_name);
+    unsigned pictures = 0, mended = 0;
+    std::optional<std::uint32_t> timestamp;
+    for (const Payload &bytes : stream.packets) {
+      const auto packet = parse_rtp (bytes);
+      pictures += timestamp != packet->timestamp;
+      timestamp = packet->timestamp;
+      const Payload before (packet->payload.begin (), packet->payload.end ());
+      Payload after = before;
+      format->mend (after);
+      if (stream.encoding_name == "VP9")
+        g_assert_cmpint (after[0] >> 6 & 1, ==, (pictures - 1) % 4 != 0);
+      mended += after != before;
+      after[0] = before[0];
+      g_assert_true (after == before);
+    }
+    g_assert_cmpint (mended > 0, ==, ffmpeg_vp9);
+  }
+  // The rest of a frame whose beginning was not seen.
+  auto format = make_payload_format ("VP9");
+  Payload middle{0x00, 1, 2}, nothing;
+  format->mend (middle);
+  format->mend (nothing);
+  g_assert_cmpint (middle[0], ==, 0);
+}
+
 static void
 av1_begin ()
 {
@@ -382,6 +415,7 @@ main (int argc, char **argv)
   g_test_add_func ("/codec/h265/begin", h265_begin);
   g_test_add_func ("/codec/vp8/begin", vp8_begin);
   g_test_add_func ("/codec/vp9/begin", vp9_begin);
+  g_test_add_func ("/codec/vp9/mend", vp9_mend);
   g_test_add_func ("/codec/av1/begin", av1_begin);
   g_test_add_func ("/codec/recorded", recorded_streams);
   g_test_add_func ("/codec/h264/single-units", h264_sets_in_single_units);

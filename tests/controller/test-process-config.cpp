@@ -52,7 +52,7 @@ constexpr const char *kFull = R"({"id":"t1","type":"ffmpeg","reference":"refA",
    "cleanup":[{"pattern":"memfs:/x_*.ts","max_files":5,"max_file_age_seconds":0,"purge_on_delete":true}]}],
  "options":["-y"],"reconnect":true,"reconnect_delay_seconds":3,"autostart":false,"stale_timeout_seconds":10,
  "limits":{"cpu_usage":12.5,"memory_mbytes":7,"waitfor_seconds":2},
- "webrtc":{"enabled":true,"video_pt":96,"audio_pt":97,"video_map":"0:v:1","audio_map":"none","force_transcode":true,"transport":"native"}})";
+ "webrtc":{"enabled":true,"video_pt":96,"audio_pt":97,"video_map":"0:v:1","audio_map":"none","force_transcode":true,"transport":"native","video_codec":"vp8","audio_codec":"g722"}})";
 
 void
 reads_and_writes_all_fields ()
@@ -68,7 +68,7 @@ reads_and_writes_all_fields ()
       R"("cleanup":[{"pattern":"memfs:/x_*.ts","max_files":5,"max_file_age_seconds":0,"purge_on_delete":true}]}],)"
       R"("options":["-y"],"reconnect":true,"reconnect_delay_seconds":3,"autostart":false,)"
       R"("stale_timeout_seconds":10,"limits":{"cpu_usage":12.500,"memory_mbytes":7,"waitfor_seconds":2},)"
-      R"("webrtc":{"enabled":true,"video_pt":96,"audio_pt":97,"video_map":"0:v:1","audio_map":"none","force_transcode":true,"transport":"native"}})");
+      R"("webrtc":{"enabled":true,"video_pt":96,"audio_pt":97,"video_map":"0:v:1","audio_map":"none","force_transcode":true,"transport":"native","video_codec":"vp8","audio_codec":"g722"}})");
 }
 
 void
@@ -114,16 +114,19 @@ merge_keeps_what_is_not_named ()
 void
 wrong_types ()
 {
-  for (const char *text :
-      {R"({"id":5})", R"({"input":{}})", R"({"input":[5]})",
-          R"({"input":[{"options":"-re"}]})", R"({"input":[{"options":[1]}]})",
-          R"({"output":[{"cleanup":[1]}]})", R"({"reconnect":"yes"})",
-          R"({"reconnect":1})", R"({"reconnect_delay_seconds":-1})",
-          R"({"reconnect_delay_seconds":1.5})",
-          R"({"stale_timeout_seconds":1e300})",
-          R"({"reconnect_delay_seconds":9007199254740993})", R"({"limits":[]})",
-          R"({"limits":{"cpu_usage":"x"}})", R"({"webrtc":true})",
-          R"({"webrtc":{"video_pt":95}})", R"({"webrtc":{"audio_pt":128}})"}) {
+  for (const char *text : {R"({"id":5})", R"({"input":{}})", R"({"input":[5]})",
+           R"({"input":[{"options":"-re"}]})", R"({"input":[{"options":[1]}]})",
+           R"({"output":[{"cleanup":[1]}]})", R"({"reconnect":"yes"})",
+           R"({"reconnect":1})", R"({"reconnect_delay_seconds":-1})",
+           R"({"reconnect_delay_seconds":1.5})",
+           R"({"stale_timeout_seconds":1e300})",
+           R"({"reconnect_delay_seconds":9007199254740993})",
+           R"({"limits":[]})", R"({"limits":{"cpu_usage":"x"}})",
+           R"({"webrtc":true})", R"({"webrtc":{"video_codec":"H264"}})",
+           R"({"webrtc":{"video_codec":"opus"}})",
+           R"({"webrtc":{"audio_codec":"aac"}})",
+           R"({"webrtc":{"audio_codec":1}})", R"({"webrtc":{"video_pt":95}})",
+           R"({"webrtc":{"audio_pt":128}})"}) {
     ProcessConfig config;
     auto ok = merge (config, text);
     if (ok)
@@ -207,7 +210,8 @@ legs_copy ()
       "-map|0:v:0|-c:v|copy|-bsf:v|h264_mp4toannexb,dump_extra=freq=keyframe"
       "|-payload_type|102|-rtpflags|send_bye|-f|rtp|udp://"
       "127.0.0.1:5000?pkt_size=1200"
-      "|-map|0:a:0|-c:a|copy|-payload_type|111|-rtpflags|send_bye|-f|rtp|udp://"
+      "|-map|0:a:0|-c:a|copy|-bsf:a|opus_metadata|-payload_type|111|-rtpflags|"
+      "send_bye|-f|rtp|udp://"
       "127.0.0.1:5001?pkt_size=1200");
 }
 
@@ -215,7 +219,7 @@ void
 legs_options ()
 {
   std::string video = joined (rtp_leg_arguments (parsed (kFull).webrtc, 65534));
-  g_assert_true (video.starts_with ("-map|0:v:1|-c:v|libx264|"));
+  g_assert_true (video.starts_with ("-map|0:v:1|-c:v|libvpx|"));
   g_assert_true (video.ends_with ("|-payload_type|96|-rtpflags|send_bye|-f|rtp|"
                                   "udp://127.0.0.1:65534?pkt_size=1200"));
   g_assert_null (strstr (video.c_str (), "-c:a"));
@@ -230,6 +234,55 @@ legs_options ()
   g_assert_true (audio.ends_with ("|-payload_type|98|-rtpflags|send_bye|-f|rtp|"
                                   "udp://127.0.0.1:5001?pkt_size=1200"));
   g_assert_null (strstr (audio.c_str (), "-c:v"));
+}
+
+void
+legs_of_every_codec ()
+{
+  struct
+  {
+    Media media;
+    const char *name, *encoding, *encoder, *copy;
+  } cases[] = {
+      {Media::video, "h264", "H264", "libx264",
+          "-c:v|copy|-bsf:v|h264_mp4toannexb,dump_extra=freq=keyframe"},
+      {Media::video, "h265", "H265", "libx265",
+          "-c:v|copy|-bsf:v|hevc_mp4toannexb,dump_extra=freq=keyframe"},
+      {Media::video, "vp8", "VP8", "libvpx", "-c:v|copy"},
+      {Media::video, "vp9", "VP9", "libvpx-vp9",
+          "-c:v|copy|-bsf:v|vp9_metadata|-strict|experimental"},
+      {Media::video, "av1", "AV1", "libaom-av1",
+          "-c:v|copy|-bsf:v|av1_metadata|-strict|experimental"},
+      {Media::audio, "opus", "OPUS", "libopus",
+          "-c:a|copy|-bsf:a|opus_metadata"},
+      {Media::audio, "pcmu", "PCMU", "pcm_mulaw", "-c:a|copy"},
+      {Media::audio, "pcma", "PCMA", "pcm_alaw", "-c:a|copy"},
+      {Media::audio, "g722", "G722", "g722", "-c:a|copy"},
+  };
+  for (const auto &c : cases) {
+    const LegCodec *codec = find_leg_codec (c.media, c.name);
+    g_assert_nonnull (codec);
+    g_assert_cmpstr (codec->encoding_name, ==, c.encoding);
+    const bool video = c.media == Media::video;
+    WebrtcOptions options;
+    (video ? options.video_codec : options.audio_codec) = c.name;
+    (video ? options.audio_map : options.video_map) = "none";
+    assert_text (joined (rtp_leg_arguments (options, 5000)),
+        std::string (video ? "-map|0:v:0|" : "-map|0:a:0|") + c.copy
+            + (video ? "|-payload_type|102" : "|-payload_type|111")
+            + "|-rtpflags|send_bye|-f|rtp|udp://127.0.0.1:"
+            + (video ? "5000" : "5001") + "?pkt_size=1200");
+    options.force_transcode = true;
+    const std::string encode = joined (rtp_leg_arguments (options, 5000));
+    const std::string start =
+        std::string (video ? "-map|0:v:0|-c:v|" : "-map|0:a:0|-c:a|")
+        + c.encoder + "|";
+    g_assert_true (encode.starts_with (start));
+    g_assert_cmpint (encode.find ("|-force_key_frames|") != std::string::npos,
+        ==, video);
+  }
+  g_assert_null (find_leg_codec (Media::audio, "h264"));
+  assert_text (leg_codec_names (Media::video), "h264, h265, vp8, vp9 or av1");
 }
 
 void
@@ -256,5 +309,6 @@ main (int argc, char **argv)
   g_test_add_func ("/process-config/short-id", short_ids_differ);
   g_test_add_func ("/rtp-legs/copy", legs_copy);
   g_test_add_func ("/rtp-legs/options", legs_options);
+  g_test_add_func ("/rtp-legs/codecs", legs_of_every_codec);
   return g_test_run ();
 }

@@ -45,6 +45,9 @@ LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
     const codec::Bytes payload =
         packet ? packet->payload : codec::Bytes (bytes);
 
+    std::vector<std::uint8_t> mended (payload.begin (), payload.end ());
+    format->mend (mended);
+    format->mend (mended);
     const Begin begin = format->begin (payload);
     check (begin == format->begin (payload));
     check (begin == Begin::nothing || !payload.empty ());

@@ -154,9 +154,15 @@ recorded_streams ()
     const std::size_t count = stream.packets.size ();
     g_assert_cmpuint (f.line.packets.size (), ==, 2 * count);
     check_line (f.line.packets);
-    for (std::size_t i = 0; i < 2 * count; i++)
-      g_assert_true (std::ranges::equal (parsed (f.line.packets[i]).payload,
-          parsed (stream.packets[i % count]).payload));
+    for (std::size_t i = 0; i < 2 * count; i++) {
+      const RtpPacket in = parsed (stream.packets[i % count]),
+                      out = parsed (f.line.packets[i]);
+      // But for a bit that FFmpeg forgets in the first byte of VP9.
+      g_assert_true (
+          std::ranges::equal (out.payload.subspan (1), in.payload.subspan (1)));
+      g_assert_true (out.payload[0] == in.payload[0]
+          || std::string_view (name) == "vp9-ffmpeg");
+    }
     g_assert_cmpuint (f.line.joins.size (), ==, 6);
     g_assert_cmpuint (f.counters ().join_points, ==, 6);
     g_assert_cmpuint (f.counters ().restarts, ==, 1);

@@ -35,7 +35,7 @@ does_not_believe_parameter_sets_for_ever ()
   JoinPoint point ("H264");
   Bytes sps{0x67, 1}, idr{0x65, 1}, slice{0x41, 1};
   std::uint32_t now = 0;
-  auto picture = [&] (const Bytes &last) {
+  auto picture = [&] (Bytes &last) {
     now += 3000;
     const bool at_parameters = point.look (now, sps);
     return std::pair (at_parameters, point.look (now, last));
@@ -67,7 +67,8 @@ finds_the_first_packet_of_recorded_keyframes ()
       const bool first = timestamp != packet->timestamp;
       timestamp = packet->timestamp;
       pictures += first;
-      const bool join = point.look (packet->timestamp, packet->payload);
+      Bytes payload (packet->payload.begin (), packet->payload.end ());
+      const bool join = point.look (packet->timestamp, payload);
       joins += join;
       // At the first packet, and nowhere else.
       g_assert_cmpint (join, ==, first && (pictures - 1) % 4 == 0);
