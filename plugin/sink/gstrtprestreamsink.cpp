@@ -220,7 +220,7 @@ make_transport (GstRtpRestreamSink *self)
     return transport::native::NativeTransport::create (
         static_cast<std::uint16_t> (port), threads, start);
   return std::unique_ptr<transport::Transport> (
-      new transport::WebrtcbinTransport);
+      new transport::WebrtcbinTransport (start));
 }
 
 const Error kNotRunning = {Code::conflict, "the sink is not running"};

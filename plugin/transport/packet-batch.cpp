@@ -15,15 +15,18 @@ write_payload_type (std::uint8_t *header, std::uint8_t payload_type)
   header[1] = (header[1] & 0x80) | (payload_type & 0x7f);
 }
 
-// A packet with a header of its own and the payload of the other.
+} // namespace
+
 Ref<GstBuffer>
-with_payload_type (GstBuffer *packet, std::uint8_t payload_type)
+with_header (GstBuffer *packet, std::uint8_t payload_type,
+    std::uint32_t timestamp)
 {
   Ref<GstBuffer> copy = Ref<GstBuffer>::adopt (
       gst_buffer_new_allocate (nullptr, kRtpHeaderBytes, nullptr));
   std::array<std::uint8_t, kRtpHeaderBytes> header;
   gst_buffer_extract (packet, 0, header.data (), header.size ());
   write_payload_type (header.data (), payload_type);
+  GST_WRITE_UINT32_BE (&header[4], timestamp);
   gst_buffer_fill (copy.get (), 0, header.data (), header.size ());
   gst_buffer_copy_into (copy.get (), packet,
       static_cast<GstBufferCopyFlags> (GST_BUFFER_COPY_FLAGS
@@ -35,7 +38,14 @@ with_payload_type (GstBuffer *packet, std::uint8_t payload_type)
   return copy;
 }
 
-} // namespace
+std::uint32_t
+PacketBatch::timestamp (unsigned index) const
+{
+  std::uint32_t timestamp = 0;
+  gst_buffer_extract (gst_buffer_list_get (packets_.get (), index), 4,
+      &timestamp, sizeof timestamp);
+  return GUINT32_FROM_BE (timestamp);
+}
 
 PacketBatch::PacketBatch (Media media, std::uint32_t clock_rate,
     Ref<GstBufferList> packets, std::size_t bytes, GstClockTime arrival,
@@ -69,8 +79,8 @@ PacketBatch::list (std::uint8_t payload_type)
         Ref<GstBufferList>::adopt (gst_buffer_list_new_sized (size_));
     for (unsigned i = 0; i < size_; i++)
       gst_buffer_list_add (list.get (),
-          with_payload_type (gst_buffer_list_get (packets_.get (), i),
-              payload_type)
+          with_header (gst_buffer_list_get (packets_.get (), i), payload_type,
+              timestamp (i))
               .release ());
     variants_.push_back ({payload_type, std::move (list)});
   }

@@ -34,6 +34,9 @@ public:
   GstClockTime arrival () const { return arrival_; }
   const std::optional<unsigned> &join_index () const { return join_index_; }
 
+  // The RTP timestamp of a packet.
+  std::uint32_t timestamp (unsigned index) const;
+
   // Whatever payload type they bear.
   GstBufferList *packets () const { return packets_.get (); }
   // The whole burst with this payload type (0–127).
@@ -57,5 +60,10 @@ private:
   std::optional<unsigned> join_index_;
   std::vector<Variant> variants_;
 };
+
+// A packet with a header of its own, of this payload type and timestamp, and the payload of
+// the other.
+Ref<GstBuffer> with_header (GstBuffer *packet, std::uint8_t payload_type,
+    std::uint32_t timestamp);
 
 } // namespace restream::transport

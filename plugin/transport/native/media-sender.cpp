@@ -16,11 +16,6 @@ namespace {
 constexpr std::uint64_t kNsPerUs = 1000;
 constexpr std::int64_t kRateWindowUs = 1'000'000;
 constexpr std::uint64_t kMinRetransmissionRate = 16 * 1024; // bytes/s
-// Less is not worth a fast-forward, and more is no group of pictures but a clock that jumped.
-constexpr std::int64_t kMinBehindUs = 50'000;
-constexpr std::int64_t kMaxBehindUs = 60'000'000;
-constexpr std::int64_t kShownAfterUs = 5'000;
-constexpr std::int64_t kMaxSpeed = 5;
 // Between two starts of one viewer's picture.
 constexpr std::int64_t kMinAgainUs = 1'000'000;
 
@@ -95,37 +90,18 @@ MediaSender::begin (Cursor &cursor, Media media, const StreamFeed &feed,
 {
   const PacketRing &ring = feed.ring (media);
   PacketRing::Entry from = ring.find (first), to = ring.find (ring.newest ());
-  FastForward forward;
-  cursor.pace = kPaceBytes;
-  cursor.catch_up_by_us = 0;
-  std::int64_t rate = settings_.media[index_of (media)].clock_rate;
-  if (from.packet && to.packet && rate) {
-    forward.from = from.burst->timestamp (*from.packet);
-    std::int64_t behind = static_cast<std::int32_t> (
-        to.burst->timestamp (*to.packet) - forward.from);
-    // Its first picture comes after the last one that it has been shown.
-    std::int64_t behind_us =
-        (behind * G_USEC_PER_SEC + rate - 1) / rate + kShownAfterUs;
-    if (behind_us >= kMinBehindUs && behind_us <= kMaxBehindUs) {
-      auto bytes = static_cast<std::int64_t> (ring.group_bytes ());
-      std::int64_t live = bytes * 1000 / behind_us; // bytes a millisecond
-      auto most = static_cast<std::int64_t> (
-          feed.shared->gop.settings ().bit_rate / 8000);
-      most = std::max ({most, live + live / 2, std::int64_t{1}});
-      // As slowly as still is quick: a player has to decode it all.
-      std::int64_t takes_us =
-          std::max (bytes * 1000 / (most - live), behind_us / kMaxSpeed);
-      cursor.pace = most;
-      cursor.catch_up_by_us = now_us + 2 * takes_us + kMaxLagUs;
-      forward.span = static_cast<std::uint32_t> (
-          (behind_us + takes_us) * rate / G_USEC_PER_SEC);
-      forward.shown =
-          static_cast<std::uint32_t> (takes_us * rate / G_USEC_PER_SEC);
-    }
-  }
+  std::optional<CatchUp> plan;
+  if (from.packet && to.packet)
+    plan = plan_catch_up (from.burst->timestamp (*from.packet),
+        to.burst->timestamp (*to.packet),
+        settings_.media[index_of (media)].clock_rate, ring.group_bytes (),
+        feed.shared->gop.settings ());
+  cursor.pace = plan ? plan->pace : kPaceBytes;
+  cursor.catch_up_by_us = plan ? now_us + 2 * plan->takes_us + kMaxLagUs : 0;
   PacketRing::Entry last = ring.find (cursor.next - 1);
   bool torn = !last.packet || !last.burst->ends_frame (*last.packet);
-  cursor.line.begin (first, cursor.next, torn, forward);
+  cursor.line.begin (first, cursor.next, torn,
+      plan ? plan->forward : FastForward{});
   cursor.next = first;
   cursor.began_us = cursor.credited_us = now_us;
   cursor.credit = kBurstBytes;

@@ -7,7 +7,7 @@
 #include "plugin/transport/native/rtcp/round-trip.h"
 #include "plugin/transport/native/srtp/srtp-sender.h"
 #include "plugin/transport/native/stream-feed.h"
-#include "plugin/transport/native/viewer-line.h"
+#include "plugin/transport/viewer-line.h"
 #include "plugin/transport/viewer.h"
 
 #include <array>

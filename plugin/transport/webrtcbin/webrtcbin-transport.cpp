@@ -9,7 +9,8 @@ constexpr unsigned kTeardownThreads = 4;
 
 } // namespace
 
-WebrtcbinTransport::WebrtcbinTransport () : teardown_ (kTeardownThreads)
+WebrtcbinTransport::WebrtcbinTransport (const InstantStart &start)
+    : teardown_ (kTeardownThreads), group_ (start)
 {
   teardown_.run (warm_up_webrtcbin);
 }
@@ -42,12 +43,17 @@ WebrtcbinTransport::set_viewers (std::shared_ptr<const ViewerList> viewers)
 void
 WebrtcbinTransport::push (PacketBatch &batch)
 {
+  const GroupCache *group = nullptr;
+  if (batch.media () == Media::video) {
+    group_.append (batch);
+    group = &group_;
+  }
   std::shared_ptr<const FedViewers> viewers =
       viewers_.load (std::memory_order_acquire);
   if (!viewers)
     return;
   for (const std::shared_ptr<FedViewer> &viewer : *viewers)
-    viewer->push (batch);
+    viewer->push (batch, group);
 }
 
 } // namespace restream::transport

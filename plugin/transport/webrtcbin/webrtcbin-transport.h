@@ -13,7 +13,7 @@ namespace restream::transport {
 class WebrtcbinTransport final : public Transport
 {
 public:
-  WebrtcbinTransport ();
+  explicit WebrtcbinTransport (const InstantStart &start);
 
   const negotiation::TransportCapabilities &capabilities () const override;
   Result<std::shared_ptr<Viewer>> make_viewer (ViewerConfig config,
@@ -28,6 +28,7 @@ private:
   Teardown teardown_;
   using FedViewers = std::vector<std::shared_ptr<FedViewer>>;
   std::atomic<std::shared_ptr<const FedViewers>> viewers_;
+  GroupCache group_; // the video's streaming thread
 };
 
 } // namespace restream::transport

@@ -2,11 +2,11 @@
 #include "plugin/transport/webrtcbin/webrtcbin-viewer.h"
 
 #include "common/post.h"
-#include "plugin/transport/lag-meter.h"
 #include "plugin/transport/webrtcbin/callbacks.h"
 #include "plugin/transport/webrtcbin/dtls-close.h"
 #include "plugin/transport/webrtcbin/local-description.h"
 #include "plugin/transport/webrtcbin/peer-certificate.h"
+#include "plugin/transport/webrtcbin/viewer-feed.h"
 #include "plugin/transport/webrtcbin/viewer-pipeline.h"
 
 #include <gst/app/gstappsrc.h>
@@ -24,10 +24,6 @@ RESTREAM_FREE (GstSDPMessage, gst_sdp_message_free);
 namespace restream::transport {
 
 namespace {
-
-// How much a viewer may lag before it loses packets.
-constexpr GstClockTime kMaxQueueTime = 500 * GST_MSECOND;
-constexpr guint64 kMaxQueueBytes = 8 * 1024 * 1024;
 
 constexpr unsigned kNegotiationTimeoutMs = 8000; // offer to answer
 constexpr unsigned kGatheringTimeoutMs =
@@ -61,27 +57,18 @@ class WebrtcbinViewer final
 public:
   WebrtcbinViewer (ViewerConfig config, ViewerObserver &observer,
       Teardown &teardown)
-      : FedViewer (std::move (config)), observer_ (&observer), teardown_ (teardown)
+      : FedViewer (std::move (config)), observer_ (&observer),
+        teardown_ (teardown)
   {
   }
   ~WebrtcbinViewer () override { close (); }
 
   void start () override;
-  void push (PacketBatch &batch) override;
+  void push (PacketBatch &batch, const GroupCache *group) override;
   void drain (unsigned timeout_ms) override;
   void close () override;
 
 private:
-  struct Feed
-  {
-    Ref<GstElement> appsrc;
-    std::uint8_t payload_type = 0;
-    // This medium's streaming thread only.
-    bool joined = false;
-    bool too_slow = false; // and so has lost packets since it last joined
-    LagMeter lag;
-  };
-
   Result<void> build ();
   void watch_bus ();
   void on_offer_set (Ref<GstPromise> reply);
@@ -110,7 +97,7 @@ private:
   Ref<GstPad> rtcp_out_; // takes our RTCP towards the network
   const std::shared_ptr<PendingCalls> pending_ =
       std::make_shared<PendingCalls> ();
-  std::array<Feed, kMediaCount> feeds_;
+  std::array<ViewerFeed, kMediaCount> feeds_;
   bool answer_set_ = false;
   bool answered_ = false;
   bool verified_ = false;
@@ -202,11 +189,8 @@ WebrtcbinViewer::build ()
   webrtcbin_ = std::move (made->webrtcbin);
   for (Media media : kAllMedia) {
     if (const negotiation::MediaPlan *plan = config_.plan.find (media))
-      feeds_[index_of (media)] = {
-          .appsrc = std::move (made->appsrcs[index_of (media)]),
-          .payload_type = plan->payload_type,
-          .lag = {},
-      };
+      feeds_[index_of (media)] = ViewerFeed (
+          std::move (made->appsrcs[index_of (media)]), plan->payload_type);
   }
   watch_bus ();
   on_notify (webrtcbin_.get (), "notify::connection-state", recipient (),
@@ -490,57 +474,11 @@ WebrtcbinViewer::end (Error reason)
 }
 
 void
-WebrtcbinViewer::push (PacketBatch &batch)
+WebrtcbinViewer::push (PacketBatch &batch, const GroupCache *group)
 {
-  if (!feeding_.load (std::memory_order_acquire))
-    return;
-  Feed &feed = feeds_[index_of (batch.media ())];
-  if (!feed.appsrc)
-    return;
-  auto *appsrc = GST_APP_SRC (feed.appsrc.get ());
-  MediaCounters &counters = own_counters (batch.media ());
-
-  GstClockTime now = batch.arrival ();
-  if (feed.lag.lag_ns (gst_app_src_get_current_level_buffers (appsrc), now)
-          > kMaxQueueTime
-      || gst_app_src_get_current_level_bytes (appsrc) > kMaxQueueBytes) {
-    if (feed.joined)
-      GST_INFO ("viewer %s is too slow for the %s: it loses packets until the "
-                "next keyframe",
-          config_.id.c_str (), name_of (batch.media ()));
-    counters.dropped.fetch_add (batch.size (), std::memory_order_relaxed);
-    feed.joined = false; // after a hole only a keyframe helps
-    feed.too_slow = true;
-    return;
-  }
-  unsigned packets = batch.size ();
-  std::size_t bytes = batch.bytes ();
-  Ref<GstBufferList> list;
-  if (feed.joined) {
-    list = batch.list (feed.payload_type);
-  } else {
-    if (!batch.join_index ()) {
-      if (feed.too_slow)
-        counters.dropped.fetch_add (batch.size (), std::memory_order_relaxed);
-      return;
-    }
-    feed.joined = true;
-    feed.too_slow = false;
-    list = batch.list_from_join (feed.payload_type);
-    packets = gst_buffer_list_length (list.get ());
-    bytes = gst_buffer_list_calculate_size (list.get ());
-  }
-  // GStreamer 1.22's gst_base_src_submit_buffer_list() copies a list that is
-  // shared, and then logs the length of the shared one, which may be gone: a
-  // list of its own, at the price of the same copy.
-  list = Ref<GstBufferList>::adopt (gst_buffer_list_copy (list.get ()));
-  if (gst_app_src_push_buffer_list (appsrc, list.release ()) != GST_FLOW_OK) {
-    counters.dropped.fetch_add (packets, std::memory_order_relaxed);
-    return;
-  }
-  feed.lag.pushed (packets, now);
-  counters.packets.fetch_add (packets, std::memory_order_relaxed);
-  counters.bytes.fetch_add (bytes, std::memory_order_relaxed);
+  if (feeding_.load (std::memory_order_acquire))
+    feeds_[index_of (batch.media ())].push (batch, group,
+        own_counters (batch.media ()), config_.id);
 }
 
 void
@@ -555,9 +493,9 @@ WebrtcbinViewer::drain (unsigned timeout_ms)
     return;
   }
   // The end of stream travels behind what is queued; at rtpsession it becomes the BYE.
-  for (Feed &feed : feeds_) {
-    if (feed.appsrc)
-      gst_app_src_end_of_stream (GST_APP_SRC (feed.appsrc.get ()));
+  for (const ViewerFeed &feed : feeds_) {
+    if (feed.appsrc ())
+      gst_app_src_end_of_stream (GST_APP_SRC (feed.appsrc ().get ()));
   }
   drain_timer_ = Timer (config_.context.get (), timeout_ms, [this] {
     finish_drain ();
@@ -589,9 +527,9 @@ WebrtcbinViewer::close ()
   if (!pipeline_)
     return;
   std::vector<Ref<GstElement>> sources; // the hub may still look at our own
-  for (const Feed &feed : feeds_) {
-    if (feed.appsrc)
-      sources.push_back (feed.appsrc);
+  for (const ViewerFeed &feed : feeds_) {
+    if (feed.appsrc ())
+      sources.push_back (feed.appsrc ());
   }
   teardown_.run ([pipeline = std::move (pipeline_),
                      webrtcbin = std::move (webrtcbin_), pending = pending_,

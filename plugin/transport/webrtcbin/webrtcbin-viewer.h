@@ -4,6 +4,7 @@
 #include "plugin/transport/packet-batch.h"
 #include "plugin/transport/teardown.h"
 #include "plugin/transport/viewer.h"
+#include "plugin/transport/webrtcbin/group-cache.h"
 
 namespace restream::transport {
 
@@ -11,9 +12,9 @@ namespace restream::transport {
 class FedViewer : public Viewer
 {
 public:
-  // Never blocks; what does not fit is dropped and counted. Thread: the
-  // hub's streaming threads, one at a time for each medium.
-  virtual void push (PacketBatch &batch) = 0;
+  // Never blocks; what does not fit is dropped and counted. group: of the video; null for
+  // other media. Thread: the hub's streaming threads, one at a time for each medium.
+  virtual void push (PacketBatch &batch, const GroupCache *group) = 0;
 
 protected:
   using Viewer::Viewer;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "plugin/transport/native/viewer-line.h"
+#include "plugin/transport/viewer-line.h"
 
-namespace restream::transport::native {
+namespace restream::transport {
 
 void
 ViewerLine::begin (std::uint64_t first, std::uint64_t sent_to, bool torn,
@@ -24,29 +24,13 @@ ViewerLine::begin (std::uint64_t first, std::uint64_t sent_to, bool torn,
   parts_[current_] = part;
 }
 
-std::uint32_t
-ViewerLine::shown_at (const Part &part, std::uint64_t sequence,
-    std::uint32_t timestamp)
-{
-  if (sequence >= part.real_from)
-    return timestamp;
-  // Negative for pictures that are shown before the keyframe and sent after it.
-  std::int64_t left = std::int64_t{part.forward.span}
-      - static_cast<std::int32_t> (timestamp - part.forward.from);
-  return part.forward.from + part.forward.span
-      - static_cast<std::uint32_t> (
-          left * part.forward.shown / part.forward.span);
-}
-
 ViewerLine::Stamp
 ViewerLine::next (std::uint64_t sequence, std::uint32_t timestamp)
 {
   Part &part = parts_[current_];
-  if (sequence < part.real_from
-      && static_cast<std::int32_t> (timestamp - part.forward.from)
-          >= static_cast<std::int32_t> (part.forward.span))
+  if (sequence < part.real_from && part.forward.is_over (timestamp))
     part.real_from = sequence;
-  return {sequence + part.offset, shown_at (part, sequence, timestamp)};
+  return stamp (part, sequence, timestamp);
 }
 
 std::optional<ViewerLine::Origin>
@@ -74,9 +58,7 @@ ViewerLine::find (std::uint16_t wire, std::uint64_t sent_to) const
 ViewerLine::Stamp
 ViewerLine::again (const Origin &origin, std::uint32_t timestamp) const
 {
-  const Part &part = parts_[origin.part];
-  return {origin.sequence + part.offset,
-      shown_at (part, origin.sequence, timestamp)};
+  return stamp (parts_[origin.part], origin.sequence, timestamp);
 }
 
-} // namespace restream::transport::native
+} // namespace restream::transport

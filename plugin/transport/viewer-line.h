@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "plugin/transport/fast-forward.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
 
-namespace restream::transport::native {
-
-// What of the past is shown fast: from a timestamp on, span ticks of the stream within
-// shown ticks. Where the span ends, the timestamps are the stream's own again: the viewer
-// is at the live edge then, and its player has never had a reason to
-// keep what it got as a delay.
-struct FastForward
-{
-  std::uint32_t from = 0;
-  std::uint32_t span = 0; // 0 = nothing is; at most 2^31 - 1
-  std::uint32_t shown = 0; // not more than span
-};
+namespace restream::transport {
 
 // One medium's line as one viewer has it. It is the stream's own, but for who begins, or begins
 // again, in the past: its sequence numbers go on, while the stream's have gone back, and
@@ -43,16 +34,12 @@ public:
   // The next packet's numbers. Not before begin().
   Stamp next (std::uint64_t sequence, std::uint32_t timestamp);
 
-  // Is it due, so many ticks after begin()? What is shown fast is sent no sooner than it
-  // is shown: a player takes what comes early for the rule, and waits for the rest.
+  // Is the next packet due, so many ticks after begin()?
   bool is_due (std::uint64_t sequence, std::uint32_t timestamp,
       std::int64_t ticks) const
   {
     const Part &part = parts_[current_];
-    return ticks >= part.forward.shown
-        || static_cast<std::int32_t> (shown_at (part, sequence, timestamp)
-               - part.forward.from - part.forward.span + part.forward.shown)
-        <= ticks;
+    return sequence >= part.real_from || part.forward.is_due (timestamp, ticks);
   }
 
   // Where a packet that the viewer was sent is found again.
@@ -81,8 +68,12 @@ private:
     // The stream's packets from here on have their own timestamps.
     std::uint64_t real_from = 0;
   };
-  static std::uint32_t shown_at (const Part &part, std::uint64_t sequence,
-      std::uint32_t timestamp);
+  static Stamp stamp (const Part &part, std::uint64_t sequence,
+      std::uint32_t timestamp)
+  {
+    return {sequence + part.offset,
+        sequence >= part.real_from ? timestamp : part.forward.at (timestamp)};
+  }
 
   std::array<Part, 2> parts_; // by turns
   std::uint8_t current_ = 0;
@@ -90,4 +81,4 @@ private:
   std::uint64_t first_ = 0;
 };
 
-} // namespace restream::transport::native
+} // namespace restream::transport

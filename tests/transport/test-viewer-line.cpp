@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A viewer's own sequence numbers and timestamps.
-#include "plugin/transport/native/viewer-line.h"
+#include "plugin/transport/viewer-line.h"
 
 #include <glib.h>
 
 #include <map>
 #include <set>
 
-using namespace restream::transport::native;
+using namespace restream::transport;
 
 namespace {
 

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/webrtcbin/viewer-feed.h"
+
+#include <gst/app/gstappsrc.h>
+
+GST_DEBUG_CATEGORY_STATIC (feed_debug);
+#define GST_CAT_DEFAULT feed_debug
+
+namespace restream::transport {
+
+namespace {
+
+// How much a viewer may lag before it loses packets.
+constexpr GstClockTime kMaxQueueTime = 500 * GST_MSECOND;
+constexpr guint64 kMaxQueueBytes = 8 * 1024 * 1024;
+// What goes out at once when a viewer begins: a keyframe, mostly.
+constexpr std::int64_t kBurstBytes = 112 * 1024;
+
+void
+init_debug ()
+{
+  static gsize done = 0;
+  if (g_once_init_enter (&done)) {
+    GST_DEBUG_CATEGORY_INIT (feed_debug, "rtprestreamfeed", 0,
+        "rtprestreamsink: what a webrtcbin viewer is fed");
+    g_once_init_leave (&done, 1);
+  }
+}
+
+} // namespace
+
+bool
+ViewerFeed::is_too_slow (const PacketBatch &batch)
+{
+  auto *appsrc = GST_APP_SRC (appsrc_.get ());
+  return lag_.lag_ns (gst_app_src_get_current_level_buffers (appsrc),
+             batch.arrival ())
+      > kMaxQueueTime
+      || gst_app_src_get_current_level_bytes (appsrc) > kMaxQueueBytes;
+}
+
+void
+ViewerFeed::drop (const PacketBatch &batch, MediaCounters &counters,
+    const std::string &id)
+{
+  init_debug ();
+  if (joined_)
+    GST_INFO ("viewer %s is too slow for the %s: it loses packets until the "
+              "next keyframe",
+        id.c_str (), name_of (batch.media ()));
+  std::uint64_t packets = batch.size ();
+  if (past_)
+    packets += past_->packets.size ();
+  counters.dropped.fetch_add (packets, std::memory_order_relaxed);
+  past_.reset ();
+  joined_ = false; // after a hole only a keyframe helps
+  too_slow_ = true;
+}
+
+void
+ViewerFeed::push (PacketBatch &batch, const GroupCache *group,
+    MediaCounters &counters, const std::string &id)
+{
+  if (!appsrc_)
+    return;
+  if (is_too_slow (batch))
+    return drop (batch, counters, id);
+  if (past_) {
+    // Twice the time that it should take, and it is not there.
+    if (!past_->packets.empty ()
+        && g_get_monotonic_time () - past_->began_us > 2 * past_->plan.takes_us
+                + static_cast<gint64> (kMaxQueueTime / GST_USECOND))
+      return drop (batch, counters, id);
+    for (unsigned i = 0; i < batch.size (); i++)
+      past_->packets.push_back (
+          {Ref<GstBuffer>::retain (gst_buffer_list_get (batch.packets (), i)),
+              batch.timestamp (i)});
+    return catch_up (batch, counters);
+  }
+  if (joined_)
+    return send (batch.list (payload_type_), batch.arrival (), counters);
+  if (batch.join_index ()) {
+    joined_ = true;
+    too_slow_ = false;
+    return send (batch.list_from_join (payload_type_), batch.arrival (),
+        counters);
+  }
+  // Who was too slow does not get the past on top of it.
+  if (too_slow_)
+    counters.dropped.fetch_add (batch.size (), std::memory_order_relaxed);
+  else if (group && begin (*group))
+    catch_up (batch, counters);
+}
+
+bool
+ViewerFeed::begin (const GroupCache &group)
+{
+  const std::vector<GroupCache::Packet> &packets = group.packets ();
+  if (packets.empty ())
+    return false;
+  std::optional<CatchUp> plan =
+      plan_catch_up (packets.front ().timestamp, packets.back ().timestamp,
+          group.clock_rate (), group.bytes (), group.settings ());
+  past_.emplace ();
+  if (plan)
+    past_->plan = *plan;
+  past_->clock_rate = group.clock_rate ();
+  past_->packets.assign (packets.begin (), packets.end ());
+  past_->began_us = g_get_monotonic_time ();
+  joined_ = true;
+  return true;
+}
+
+void
+ViewerFeed::catch_up (const PacketBatch &batch, MediaCounters &counters)
+{
+  Past &past = *past_;
+  gint64 elapsed_us = g_get_monotonic_time () - past.began_us;
+  std::int64_t ticks = elapsed_us * past.clock_rate / G_USEC_PER_SEC;
+  std::int64_t allowed = kBurstBytes + past.plan.pace * elapsed_us / 1000;
+  const FastForward &forward = past.plan.forward;
+  auto list = Ref<GstBufferList>::adopt (gst_buffer_list_new ());
+  // Where nothing is shown fast, the past is over with its packets.
+  bool over = forward.span == 0;
+  while (!past.packets.empty ()) {
+    const GroupCache::Packet &packet = past.packets.front ();
+    over |= forward.is_over (packet.timestamp);
+    if (!over
+        && (past.sent_bytes > allowed
+            || !forward.is_due (packet.timestamp, ticks)))
+      break;
+    Ref<GstBuffer> sent = with_header (packet.buffer.get (), payload_type_,
+        over ? packet.timestamp : forward.at (packet.timestamp));
+    GST_BUFFER_PTS (sent.get ()) = GST_BUFFER_DTS (sent.get ()) =
+        batch.arrival ();
+    past.sent_bytes +=
+        static_cast<std::int64_t> (gst_buffer_get_size (sent.get ()));
+    gst_buffer_list_add (list.get (), sent.release ());
+    past.packets.pop_front ();
+  }
+  bool done = over && past.packets.empty ();
+  if (gst_buffer_list_length (list.get ()) > 0)
+    send (std::move (list), batch.arrival (), counters);
+  if (done)
+    past_.reset ();
+}
+
+void
+ViewerFeed::send (Ref<GstBufferList> list, GstClockTime now,
+    MediaCounters &counters)
+{
+  unsigned packets = gst_buffer_list_length (list.get ());
+  std::size_t bytes = gst_buffer_list_calculate_size (list.get ());
+  // GStreamer 1.22's gst_base_src_submit_buffer_list() copies a list that is
+  // shared, and then logs the length of the shared one, which may be gone: a
+  // list of its own, at the price of the same copy.
+  if (!gst_buffer_list_is_writable (list.get ()))
+    list = Ref<GstBufferList>::adopt (gst_buffer_list_copy (list.get ()));
+  if (gst_app_src_push_buffer_list (GST_APP_SRC (appsrc_.get ()),
+          list.release ())
+      != GST_FLOW_OK) {
+    counters.dropped.fetch_add (packets, std::memory_order_relaxed);
+    return;
+  }
+  lag_.pushed (packets, now);
+  counters.packets.fetch_add (packets, std::memory_order_relaxed);
+  counters.bytes.fetch_add (bytes, std::memory_order_relaxed);
+}
+
+} // namespace restream::transport
