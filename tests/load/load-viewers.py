@@ -39,7 +39,7 @@ def measured(launch):
 
     media = report["media"]
     check(media["viewers"] == 5 and media["silent_viewers"] == 0, load.says())
-    check(media["seconds"] >= 3, load.says())
+    check(media["seconds"] > 2.9, load.says())  # timers have their grain
     # Audio alone has 50 packets a second.
     check(media["packets"] > 5 * 3 * 50 or MAY_LOSE, load.says())
     check(media["bytes"] > 12 * media["packets"], load.says())
