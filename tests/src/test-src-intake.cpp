@@ -235,6 +235,39 @@ garbage_is_counted ()
   g_assert_cmpuint (f.dropped (Media::video, Drop::malformed_rtcp), ==, 1);
 }
 
+// Whatever its type says and whatever is behind it, RTCP is no media, on either port.
+static void
+rtcp_of_every_type_is_no_media ()
+{
+  Fixture f;
+  f.video (1);
+  f.audio (2);
+  std::uint64_t sent = 0;
+  for (unsigned type = 192; type <= 223; type++) {
+    for (Media port : kAllMedia) {
+      for (unsigned count : {0u, 1u, 31u}) {
+        for (std::size_t words : {0u, 1u, 2u, 7u, 300u}) {
+          const Bytes body (4 * words, 1);
+          for (const Bytes &datagram : {packets::rtcp (type, count, body),
+                   packets::join ({packets::sender_report (9),
+                       packets::rtcp (type, count, body)})}) {
+            const auto outcome = f.feed (port, datagram);
+            g_assert_true (outcome.kind != Kind::media);
+            g_assert_cmpuint (outcome.reports.size (), <=,
+                RtcpContents::kMaxReports);
+            sent++;
+          }
+        }
+      }
+    }
+  }
+  g_assert_cmpuint (sent, ==, 32 * 2 * 3 * 5 * 2);
+  // The media are whose they were: none of these SSRCs said goodbye.
+  g_assert_true (f.video (1) == Kind::media && f.audio (2) == Kind::media);
+  g_assert_cmpuint (f.intake.counters (Media::video).packets.get (), ==, 2);
+  g_assert_cmpuint (f.intake.counters (Media::audio).packets.get (), ==, 2);
+}
+
 static Result<StreamCaps>
 from_string (Media media, const char *text)
 {
@@ -392,6 +425,7 @@ main (int argc, char **argv)
   g_test_add_func ("/src/intake/same-ssrc", same_ssrc_on_both_goes_by_port);
   g_test_add_func ("/src/intake/early-report", report_before_the_first_packet);
   g_test_add_func ("/src/intake/garbage", garbage_is_counted);
+  g_test_add_func ("/src/intake/every-rtcp", rtcp_of_every_type_is_no_media);
   g_test_add_func ("/src/caps/refused", caps_refused);
   g_test_add_func ("/src/caps/completed", caps_completed);
   g_test_add_func ("/src/caps/known-codecs", caps_of_known_codecs);
