@@ -4,6 +4,7 @@
 #include "plugin/transport/native/io/io-thread.h"
 
 #include "common/bytes.h"
+#include "common/rtp-packet.h"
 
 #include <algorithm>
 
@@ -36,13 +37,6 @@ is_dtls (std::span<const std::uint8_t> bytes) // RFC 7983
 }
 
 } // namespace
-
-bool
-is_rtcp (std::span<const std::uint8_t> bytes)
-{
-  return bytes.size () >= 2 && bytes[0] >= 128 && bytes[0] <= 191
-      && bytes[1] >= 192 && bytes[1] <= 223;
-}
 
 Session::Session (SessionSettings settings,
     std::shared_ptr<SessionObserver> observer)
@@ -235,6 +229,8 @@ Session::reject ()
 void
 Session::handle_datagram (std::span<std::uint8_t> bytes, const Path &path)
 {
+  if (ended_)
+    return; // goodbye is said
   if (is_dtls (bytes)) {
     handle_dtls (bytes);
   } else if (is_rtcp (bytes)) {
@@ -314,7 +310,7 @@ Session::begin_media ()
 bool
 Session::handle_rtcp (std::span<std::uint8_t> bytes)
 {
-  if (!receiver_ || !sender_ || !feed_ || !path_)
+  if (!receiver_ || !sender_ || !feed_ || !path_ || ended_)
     return false;
   SrtpReceiver::Plain plain = receiver_->unprotect_rtcp (bytes);
   if (!plain) {

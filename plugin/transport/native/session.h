@@ -19,8 +19,6 @@ namespace restream::transport::native {
 
 class IoThread;
 
-bool is_rtcp (std::span<const std::uint8_t> datagram); // RFC 5761, section 4
-
 // What a session tells its viewer, and where it counts. Thread: the session's.
 class SessionObserver
 {

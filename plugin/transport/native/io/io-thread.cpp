@@ -2,6 +2,7 @@
 #include "plugin/transport/native/io/io-thread.h"
 
 #include "common/bytes.h"
+#include "common/rtp-packet.h"
 
 #include <pthread.h>
 #include <sys/epoll.h>

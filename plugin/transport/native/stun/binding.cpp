@@ -126,7 +126,6 @@ CheckResponder::answer (std::span<const std::uint8_t> datagram,
     return {.kind = CheckResult::Kind::refused, .reply = reply};
   return {.kind = CheckResult::Kind::valid,
       .nominated = stun_usage_ice_conncheck_use_candidate (&request),
-      .priority = stun_usage_ice_conncheck_priority (&request),
       .reply = reply};
 }
 

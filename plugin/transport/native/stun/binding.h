@@ -35,7 +35,6 @@ struct CheckResult
   };
   Kind kind = Kind::dropped;
   bool nominated = false; // USE-CANDIDATE
-  std::uint32_t priority = 0;
   std::span<const std::uint8_t> reply; // valid until the next check
 };
 
