@@ -101,7 +101,7 @@ ViewerFeed::begin (const GroupCache &group)
   std::optional<CatchUp> plan =
       plan_catch_up (packets.front ().timestamp, packets.back ().timestamp,
           group.clock_rate (), group.bytes (), group.settings ());
-  past_.emplace ();
+  past_ = Past{}; // clang 14 cannot emplace() it
   if (plan)
     past_->plan = *plan;
   past_->clock_rate = group.clock_rate ();
