@@ -2,6 +2,8 @@
 #include "controller/app.h"
 
 #include "controller/log.h"
+#include "plugin/whep/ice-servers.h"
+#include "plugin/whep/route.h"
 
 #include <gio/gio.h>
 
@@ -35,6 +37,13 @@ App::App (Config config)
   whep::ServerOptions options;
   options.prefixes = {"/api/v3/whep", "/whep"};
   options.named_streams = true;
+  options.requests_per_second = unsigned (config_.whep_rate_limit);
+  options.base_path = whep::forwarded_prefix (config_.whep_base_path.c_str ());
+  for (const std::string &text : config_.whep_ice_servers)
+    if (auto server = whep::parse_ice_server (text)) // checked on loading
+      options.ice_servers.list.push_back (std::move (*server));
+  options.ice_servers.turn_secret = config_.whep_turn_secret;
+  options.ice_servers.turn_ttl_s = unsigned (config_.whep_turn_ttl_s);
   whep_ = std::make_unique<whep::Server> (server_.get (), webrtc_, options);
   manager_.set_hooks (&webrtc_);
 }
@@ -51,6 +60,14 @@ App::webrtc_environment ()
                                    const std::string &viewer) {
     if (whep_)
       whep_->viewer_removed (id, viewer);
+  };
+  environment.stream_changed = [this] (const std::string &id) {
+    if (whep_)
+      whep_->stream_changed (id);
+  };
+  environment.stream_ends = [this] (const std::string &id) {
+    if (whep_)
+      whep_->ask_to_reconnect (id);
   };
   environment.note = [this] (const std::string &id, const std::string &text) {
     manager_.note (id, text);

@@ -90,15 +90,14 @@ code_of (unsigned status)
   return Code::internal;
 }
 
-Result<ChannelViewer>
-parse_reply (const GstStructure *reply)
+// The reply, if it has this name.
+Result<const GstStructure *>
+parse_reply (const GstStructure *reply, const char *name)
 {
   if (!reply)
     return Error{Code::unavailable, "the stream has ended", 1};
-  const char *id = gst_structure_get_string (reply, "viewer-id");
-  const char *answer = gst_structure_get_string (reply, "answer");
-  if (gst_structure_has_name (reply, "rtprestream-viewer") && id && answer)
-    return ChannelViewer{id, answer};
+  if (gst_structure_has_name (reply, name))
+    return reply;
   Error error{Code::internal, "the stream did not answer"};
   guint status = 0;
   if (gst_structure_get_uint (reply, "status", &status))
@@ -107,6 +106,33 @@ parse_reply (const GstStructure *reply)
     error.what = message;
   gst_structure_get_uint (reply, "retry-after", &error.retry_after_s);
   return error;
+}
+
+std::string
+text_of (const GstStructure *reply, const char *field)
+{
+  const char *text = gst_structure_get_string (reply, field);
+  return text ? text : "";
+}
+
+Result<ChannelViewer>
+parse_viewer (const GstStructure *reply)
+{
+  bool invited =
+      reply && gst_structure_has_name (reply, "rtprestream-invitation");
+  auto parsed = parse_reply (reply,
+      invited ? "rtprestream-invitation" : "rtprestream-viewer");
+  if (!parsed)
+    return parsed.error ();
+  return ChannelViewer{text_of (reply, "viewer-id"),
+      text_of (reply, invited ? "offer" : "answer")};
+}
+
+Owned<GstStructure>
+viewer_options (bool loopback)
+{
+  return Owned<GstStructure> (gst_structure_new ("options", "loopback",
+      G_TYPE_BOOLEAN, gboolean (loopback), nullptr));
 }
 
 } // namespace
@@ -273,6 +299,10 @@ Channel::connect_viewer_signals ()
         +[] (gpointer data, GClosure *) { delete static_cast<Weak *> (data); },
         GConnectFlags (0));
   };
+  connect ("notify::stream-active",
+      G_CALLBACK (+[] (GstElement *, GParamSpec *, Weak *weak) {
+        post (nullptr, *weak, [] (Channel &c) { c.activity_changed (); });
+      }));
   connect ("viewer-added",
       G_CALLBACK (+[] (GstElement *, const char *viewer, Weak *weak) {
         post (nullptr, *weak,
@@ -295,24 +325,78 @@ Channel::connect_viewer_signals ()
       }));
 }
 
-void
-Channel::add_viewer (const std::string &offer, bool loopback,
-    AnswerCallback callback)
+Ref<GstPromise>
+Channel::viewer_promise (AnswerCallback callback)
 {
   pending_++;
-  auto promise = make_promise (
+  return make_promise (
       [weak = weak_from_this (), callback = std::move (callback)] (
           const GstStructure *reply) {
-        auto result = parse_reply (reply);
+        auto result = parse_viewer (reply);
         if (auto self = weak.lock ())
           self->answered (std::move (result), callback);
         else
           callback (Error{Code::unavailable, "the stream has ended", 1});
       });
-  Owned<GstStructure> options (gst_structure_new ("options", "loopback",
-      G_TYPE_BOOLEAN, gboolean (loopback), nullptr));
+}
+
+void
+Channel::add_viewer (const std::string &offer, bool loopback,
+    AnswerCallback callback)
+{
   g_signal_emit_by_name (sink_.get (), "add-viewer", offer.c_str (),
-      options.get (), promise.get ());
+      viewer_options (loopback).get (),
+      viewer_promise (std::move (callback)).get ());
+}
+
+void
+Channel::invite_viewer (bool loopback, AnswerCallback callback)
+{
+  g_signal_emit_by_name (sink_.get (), "invite-viewer",
+      viewer_options (loopback).get (),
+      viewer_promise (std::move (callback)).get ());
+}
+
+void
+Channel::answer_viewer (const std::string &viewer, const std::string &answer,
+    DoneCallback callback)
+{
+  auto promise = make_promise (
+      [callback = std::move (callback)] (const GstStructure *reply) {
+        auto parsed = parse_reply (reply, "rtprestream-answered");
+        callback (parsed ? Result<void> () : parsed.error ());
+      });
+  g_signal_emit_by_name (sink_.get (), "answer-viewer", viewer.c_str (),
+      answer.c_str (), promise.get ());
+}
+
+void
+Channel::update_ice (const std::string &viewer, const std::string &fragment,
+    IceCallback callback)
+{
+  auto promise = make_promise (
+      [callback = std::move (callback)] (const GstStructure *reply) {
+        auto parsed = parse_reply (reply, "rtprestream-ice");
+        if (!parsed)
+          return callback (parsed.error ());
+        gboolean restarted = FALSE;
+        gst_structure_get_boolean (reply, "restarted", &restarted);
+        callback (ChannelIce{bool (restarted), text_of (reply, "fragment")});
+      });
+  g_signal_emit_by_name (sink_.get (), "update-ice", viewer.c_str (),
+      fragment.c_str (), promise.get ());
+}
+
+void
+Channel::activity_changed ()
+{
+  gboolean active = FALSE;
+  g_object_get (sink_.get (), "stream-active", &active, nullptr);
+  active_ = active;
+  log_event (G_LOG_LEVEL_INFO, process_,
+      active_ ? "media flows" : "no media comes");
+  if (observer_.changed)
+    observer_.changed ();
 }
 
 void
@@ -326,6 +410,8 @@ Channel::answered (Result<ChannelViewer> result, const AnswerCallback &callback)
         Error{Code::unavailable, "the viewer was closed at once", 1});
   viewers_.insert (result->id);
   callback (std::move (result));
+  if (observer_.changed)
+    observer_.changed ();
 }
 
 void
@@ -348,6 +434,8 @@ Channel::viewer_gone (const std::string &viewer, const std::string &reason)
   if (viewers_.erase (viewer) > 0) {
     if (observer_.viewer_removed)
       observer_.viewer_removed (viewer);
+    if (observer_.changed)
+      observer_.changed ();
   } else if (pending_ > 0) {
     gone_early_.insert (viewer);
   }

@@ -33,7 +33,13 @@ struct ChannelOptions
 struct ChannelViewer
 {
   std::string id;
-  std::string answer; // SDP
+  std::string answer; // SDP; of an invited one our offer
+};
+
+struct ChannelIce
+{
+  bool restarted = false;
+  std::string fragment; // of a restart, for the viewer
 };
 
 // The way of one process's RTP to its viewers: a pipeline of rtprestreamsrc and
@@ -46,9 +52,13 @@ class Channel : public std::enable_shared_from_this<Channel>
 {
 public:
   using AnswerCallback = std::function<void (Result<ChannelViewer>)>;
+  using IceCallback = std::function<void (Result<ChannelIce>)>;
+  using DoneCallback = std::function<void (Result<void>)>;
   struct Observer
   {
     std::function<void (const std::string &viewer)> viewer_removed;
+    // Media begins or ends, or there is another number of viewers.
+    std::function<void ()> changed;
     std::function<void (const std::string &reason)>
         failed; // the pipeline's error
     // What the people who run the process should know of its stream.
@@ -69,10 +79,16 @@ public:
   bool is_open () const { return state_ == State::open; }
   bool failed () const { return failed_; }
   std::size_t viewer_count () const { return viewers_.size () + pending_; }
+  bool is_active () const { return active_; }
 
-  // callback is called exactly once, later.
+  // Callbacks are called exactly once, later.
   void add_viewer (const std::string &offer, bool loopback,
       AnswerCallback callback);
+  void invite_viewer (bool loopback, AnswerCallback callback);
+  void answer_viewer (const std::string &viewer, const std::string &answer,
+      DoneCallback callback);
+  void update_ice (const std::string &viewer, const std::string &fragment,
+      IceCallback callback);
   void remove_viewer (const std::string &viewer);
   // From now on no new viewer.
   void refuse_viewers ();
@@ -102,7 +118,10 @@ private:
   void watch_bus ();
   void on_message (GstMessage *message);
   void connect_viewer_signals ();
+  // A promise for a signal that makes a viewer.
+  Ref<GstPromise> viewer_promise (AnswerCallback callback);
   void answered (Result<ChannelViewer> result, const AnswerCallback &callback);
+  void activity_changed ();
   void viewer_added (const std::string &viewer);
   void viewer_state (const std::string &viewer, const std::string &state);
   void viewer_gone (const std::string &viewer, const std::string &reason);
@@ -116,6 +135,7 @@ private:
   std::uint16_t port_ = 0;
   State state_ = State::open;
   bool failed_ = false;
+  bool active_ = false; // media comes in
   std::size_t pending_ = 0; // offers without a reply
   std::set<std::string> viewers_;
   std::set<std::string>

@@ -3,6 +3,9 @@
 
 #include "controller/json.h"
 #include "controller/log.h"
+#include "plugin/whep/bearer.h"
+#include "plugin/whep/ice-servers.h"
+#include "plugin/whep/route.h"
 
 #include <gio/gio.h>
 
@@ -64,6 +67,29 @@ check_ip (const std::string &text)
   return g_hostname_is_ip_address (text.c_str ())
       ? ""
       : "not an IP address: " + text;
+}
+
+std::string
+check_token (const std::string &text)
+{
+  return text.empty () || whep::is_bearer_token (text)
+      ? ""
+      : "letters, digits and -._~+/ expected";
+}
+
+std::string
+check_base_path (const std::string &text)
+{
+  return text.empty () || !whep::forwarded_prefix (text.c_str ()).empty ()
+      ? ""
+      : "a plain path such as /video expected";
+}
+
+std::string
+check_ice_server (const std::string &text)
+{
+  auto server = whep::parse_ice_server (text);
+  return server ? "" : server.error ().what;
 }
 
 const Setting kSettings[] = {
@@ -142,6 +168,28 @@ const Setting kSettings[] = {
         "How long a stopped process waits for its viewers' farewell, in "
         "milliseconds.",
         60000},
+    {"whep.token", "CORE_WHEP_TOKEN", &Config::whep_token,
+        "Bearer token that WHEP requests must have; empty = none. A process "
+        "may have its own.",
+        0, check_token},
+    {"whep.rate_limit", "CORE_WHEP_RATE_LIMIT", &Config::whep_rate_limit,
+        "WHEP requests (POST, PATCH, DELETE) per second of a client address, "
+        "ten seconds' worth at once; 0 = no limit. Clients on this machine "
+        "are not counted.",
+        100000},
+    {"whep.base_path", "CORE_WHEP_BASE_PATH", &Config::whep_base_path,
+        "Path prefix that a reverse proxy takes off, such as `/video`, if it "
+        "does not say so in `X-Forwarded-Prefix`.",
+        0, check_base_path},
+    {"whep.ice_servers", "CORE_WHEP_ICE_SERVERS", &Config::whep_ice_servers,
+        "STUN and TURN servers to tell viewers of: `stun:host:port`, "
+        "`turn:user:password@host:port?transport=udp`.",
+        0, check_ice_server},
+    {"whep.turn_secret", "CORE_WHEP_TURN_SECRET", &Config::whep_turn_secret,
+        "Secret shared with the TURN servers that have no user and password "
+        "above (coturn: `use-auth-secret`), for credentials that run out."},
+    {"whep.turn_ttl_s", "CORE_WHEP_TURN_TTL_S", &Config::whep_turn_ttl_s,
+        "How long those are valid, in seconds.", 30 * 86400},
 };
 
 std::uint64_t

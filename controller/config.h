@@ -42,6 +42,13 @@ struct Config
   std::uint64_t webrtc_max_viewers = 0;
   std::uint64_t webrtc_max_viewers_per_process = 0;
   std::uint64_t webrtc_drain_timeout_ms = 2000;
+
+  std::string whep_token; // "" = none is needed
+  std::uint64_t whep_rate_limit = 20;
+  std::string whep_base_path;
+  std::vector<std::string> whep_ice_servers;
+  std::string whep_turn_secret;
+  std::uint64_t whep_turn_ttl_s = 12 * 3600;
 };
 
 // What loading found. Usable only if there are no errors.

@@ -79,6 +79,7 @@ WebrtcSubsystem::on_process_start (const std::string &id,
   observer.viewer_removed = [this, id] (const std::string &viewer) {
     environment_.viewer_removed (id, viewer);
   };
+  observer.changed = [this, id] { environment_.stream_changed (id); };
   observer.failed = [this, id] (const std::string &reason) {
     environment_.note (id, "webrtc: " + reason);
   };
@@ -100,8 +101,11 @@ WebrtcSubsystem::on_process_start (const std::string &id,
 void
 WebrtcSubsystem::before_process_stop (const std::string &id)
 {
-  if (Channel *channel = find (id))
-    channel->refuse_viewers ();
+  Channel *channel = find (id);
+  if (!channel)
+    return;
+  channel->refuse_viewers ();
+  environment_.stream_ends (id);
 }
 
 void
@@ -143,24 +147,94 @@ WebrtcSubsystem::check_stream (const std::string &stream)
   return {};
 }
 
+std::string
+WebrtcSubsystem::token (const std::string &stream)
+{
+  const ProcessConfig *process = environment_.process (stream);
+  return process && !process->webrtc.token.empty () ? process->webrtc.token
+                                                    : config_.whep_token;
+}
+
+whep::StreamState
+WebrtcSubsystem::state (const std::string &stream)
+{
+  Channel *channel = find (stream);
+  if (!channel)
+    return {};
+  return {channel->is_active (), unsigned (channel->viewer_count ())};
+}
+
+Result<Channel *>
+WebrtcSubsystem::channel_with_room (const std::string &stream)
+{
+  // Asked again: the body took its time to come.
+  if (auto ok = check_stream (stream); !ok)
+    return ok.error ();
+  if (config_.webrtc_max_viewers != 0
+      && viewer_count () >= config_.webrtc_max_viewers)
+    return Error{Code::unavailable, "too many viewers", 10};
+  return find (stream);
+}
+
+static Channel::AnswerCallback
+answer_to (whep::AnswerCallback callback)
+{
+  return [callback = std::move (callback)] (Result<ChannelViewer> viewer) {
+    if (viewer)
+      callback (whep::Answer{viewer->id, viewer->answer});
+    else
+      callback (viewer.error ());
+  };
+}
+
 void
 WebrtcSubsystem::add_viewer (whep::OfferRequest request,
     whep::AnswerCallback callback)
 {
-  // Asked again: the body took its time to come.
-  if (auto ok = check_stream (request.stream); !ok)
-    return callback (ok.error ());
-  if (config_.webrtc_max_viewers != 0
-      && viewer_count () >= config_.webrtc_max_viewers)
-    return callback (Error{Code::unavailable, "too many viewers", 10});
-  find (request.stream)
-      ->add_viewer (request.offer, request.loopback,
-          [callback = std::move (callback)] (Result<ChannelViewer> viewer) {
-            if (viewer)
-              callback (whep::Answer{viewer->id, viewer->answer});
-            else
-              callback (viewer.error ());
-          });
+  auto channel = channel_with_room (request.stream);
+  if (!channel)
+    return callback (channel.error ());
+  (*channel)->add_viewer (request.offer, request.loopback,
+      answer_to (std::move (callback)));
+}
+
+void
+WebrtcSubsystem::invite_viewer (whep::OfferRequest request,
+    whep::AnswerCallback callback)
+{
+  auto channel = channel_with_room (request.stream);
+  if (!channel)
+    return callback (channel.error ());
+  (*channel)->invite_viewer (request.loopback,
+      answer_to (std::move (callback)));
+}
+
+void
+WebrtcSubsystem::answer_viewer (const std::string &stream,
+    const std::string &viewer_id, const std::string &answer,
+    whep::DoneCallback callback)
+{
+  Channel *channel = find (stream);
+  if (!channel)
+    return callback (Error{Code::not_found, "the stream has ended"});
+  channel->answer_viewer (viewer_id, answer, std::move (callback));
+}
+
+void
+WebrtcSubsystem::update_ice (const std::string &stream,
+    const std::string &viewer_id, const std::string &fragment,
+    whep::IceCallback callback)
+{
+  Channel *channel = find (stream);
+  if (!channel)
+    return callback (Error{Code::not_found, "the stream has ended"});
+  channel->update_ice (viewer_id, fragment,
+      [callback = std::move (callback)] (Result<ChannelIce> ice) {
+        if (ice)
+          callback (whep::IceReply{ice->restarted, ice->fragment});
+        else
+          callback (ice.error ());
+      });
 }
 
 void

@@ -27,6 +27,10 @@ public:
     // A viewer has gone by itself.
     std::function<void (const std::string &id, const std::string &viewer)>
         viewer_removed;
+    // Its media begins or ends, or it has another number of viewers.
+    std::function<void (const std::string &id)> stream_changed;
+    // Its viewers are about to be sent away.
+    std::function<void (const std::string &id)> stream_ends;
     // A line for the process's own log.
     std::function<void (const std::string &id, const std::string &text)> note;
   };
@@ -41,8 +45,16 @@ public:
       std::function<void ()> done) override;
 
   Result<void> check_stream (const std::string &stream) override;
+  std::string token (const std::string &stream) override;
+  whep::StreamState state (const std::string &stream) override;
   void add_viewer (whep::OfferRequest request,
       whep::AnswerCallback callback) override;
+  void invite_viewer (whep::OfferRequest request,
+      whep::AnswerCallback callback) override;
+  void answer_viewer (const std::string &stream, const std::string &viewer_id,
+      const std::string &answer, whep::DoneCallback callback) override;
+  void update_ice (const std::string &stream, const std::string &viewer_id,
+      const std::string &fragment, whep::IceCallback callback) override;
   void remove_viewer (const std::string &stream,
       const std::string &viewer_id) override;
 
@@ -52,6 +64,8 @@ private:
   Channel *find (const std::string &id) const;
   ChannelOptions channel_options (const WebrtcOptions &options) const;
   std::size_t viewer_count () const;
+  // May the stream have one viewer more?
+  Result<Channel *> channel_with_room (const std::string &stream);
 
   const Config &config_;
   const Environment environment_;

@@ -2,6 +2,7 @@
 #include "controller/process/process-config.h"
 
 #include "controller/process/rtp-legs.h"
+#include "plugin/whep/bearer.h"
 
 #include <algorithm>
 #include <set>
@@ -133,6 +134,9 @@ merge_webrtc (JsonObject *object, WebrtcOptions &webrtc)
   if (!webrtc.transport.empty () && webrtc.transport != "native"
       && webrtc.transport != "webrtcbin")
     return bad ("webrtc.transport: native or webrtcbin expected");
+  TRY (reader.get ("token", webrtc.token));
+  if (!webrtc.token.empty () && !whep::is_bearer_token (webrtc.token))
+    return bad ("webrtc.token: letters, digits and -._~+/ expected");
   return {};
 }
 

@@ -54,6 +54,7 @@ struct WebrtcOptions
   std::string audio_codec; // likewise; "" = opus
   bool force_transcode = false;
   std::string transport; // "native", "webrtcbin"; "" = the daemon's
+  std::string token; // Bearer token for its WHEP; "" = the daemon's
   bool operator== (const WebrtcOptions &) const = default;
 
   bool has_video () const { return video_map != kNoLeg; }
@@ -85,6 +86,8 @@ struct ProcessConfig
   // The rules that do not depend on other processes.
   Result<void> validate () const;
 
+  // All but webrtc.token, which is nobody's to read: a client that writes back what it has read keeps it, and
+  // who stores configurations has to store it besides.
   void write (JsonWriter &json) const;
   // FFmpeg's arguments: options, inputs, outputs.
   std::vector<std::string> arguments () const;

@@ -18,25 +18,6 @@ answered_setup (Setup offered, Setup local)
 }
 
 static void
-write_ssrc (SdpWriter &sdp, const LocalDescription &local,
-    const MediaPlan &media)
-{
-  auto stream = std::find_if (local.streams.begin (), local.streams.end (),
-      [&] (const LocalStream &s) { return s.media == media.media; });
-  if (stream == local.streams.end ())
-    return;
-  std::string ssrc = std::to_string (stream->ssrc);
-  if (media.rtx_payload_type && stream->rtx_ssrc) {
-    std::string rtx = std::to_string (*stream->rtx_ssrc);
-    sdp.line ({"a=ssrc-group:FID ", ssrc, " ", rtx});
-    sdp.line ({"a=ssrc:", ssrc, " cname:", local.cname});
-    sdp.line ({"a=ssrc:", rtx, " cname:", local.cname});
-  } else {
-    sdp.line ({"a=ssrc:", ssrc, " cname:", local.cname});
-  }
-}
-
-static void
 write_accepted (SdpWriter &sdp, const Plan &plan, const Section &section,
     const LocalDescription &local)
 {
@@ -57,7 +38,10 @@ write_accepted (SdpWriter &sdp, const Plan &plan, const Section &section,
   sdp.line ({"a=rtcp-mux-only"});
   sdp.codec (media);
   sdp.extensions (media);
-  write_ssrc (sdp, local, media);
+  auto stream = std::find_if (local.streams.begin (), local.streams.end (),
+      [&] (const LocalStream &s) { return s.media == media.media; });
+  if (stream != local.streams.end ())
+    sdp.ssrc (media, *stream, local.cname);
 }
 
 static void

@@ -79,6 +79,20 @@ SdpWriter::extensions (const MediaPlan &plan)
         extension.one_way ? "/sendonly " : " ", extension.uri});
 }
 
+void
+SdpWriter::ssrc (const MediaPlan &plan, const LocalStream &stream,
+    std::string_view cname)
+{
+  std::string ssrc = std::to_string (stream.ssrc);
+  bool with_rtx = plan.rtx_payload_type && stream.rtx_ssrc;
+  std::string rtx = with_rtx ? std::to_string (*stream.rtx_ssrc) : "";
+  if (with_rtx)
+    line ({"a=ssrc-group:FID ", ssrc, " ", rtx});
+  line ({"a=ssrc:", ssrc, " cname:", cname});
+  if (with_rtx)
+    line ({"a=ssrc:", rtx, " cname:", cname});
+}
+
 std::string
 format_list (const MediaPlan &plan)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The lines that the canonical offer and the answer have in common.
+// The lines that offers and answers have in common.
 #pragma once
 
 #include "plugin/negotiation/plan.h"
@@ -18,6 +18,8 @@ public:
   // rtpmap, rtcp-fb, fmtp, the same for RTX, and extmap.
   void codec (const MediaPlan &plan);
   void extensions (const MediaPlan &plan);
+  void ssrc (const MediaPlan &plan, const LocalStream &stream,
+      std::string_view cname);
   std::string take () { return std::move (text_); }
 
 private:

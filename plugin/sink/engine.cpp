@@ -3,13 +3,14 @@
 
 namespace restream::sink {
 
-Engine::Engine (RegistryObserver &viewers, StreamObserver &stream,
+Engine::Engine (EngineObserver &viewers, StreamObserver &stream,
     std::unique_ptr<transport::Transport> transport)
     : observer_ (viewers), stream_observer_ (stream),
       transport_ (std::move (transport)), hub_ (*transport_),
       control_ ("rtprestreamsink"),
       registry_ (hub_, *transport_, *this,
-          Ref<GMainContext>::retain (control_.context ()))
+          Ref<GMainContext>::retain (control_.context ())),
+      activity_ (hub_, control_.context (), [this] { activity_changed (); })
 {
   hub_.set_observer (this);
 }
@@ -19,6 +20,7 @@ Engine::~Engine ()
   run ([this] {
     registry_.close_all ("the sink was stopped");
     whep_.reset ();
+    activity_.stop ();
   });
   registry_.wait_torn_down ();
 }
@@ -50,17 +52,17 @@ Engine::run (std::function<void ()> f)
 }
 
 Result<void>
-Engine::serve (const std::string &address, unsigned port,
+Engine::serve (const std::string &address, unsigned port, WhepSettings whep,
     std::function<RegistrySettings ()> settings)
 {
   Result<void> served;
   run ([&] {
-    auto whep =
-        SinkWhep::create (address, port, registry_, std::move (settings));
-    if (whep)
-      whep_ = std::move (*whep);
+    auto made = SinkWhep::create (address, port, registry_, activity_,
+        std::move (whep), std::move (settings));
+    if (made)
+      whep_ = std::move (*made);
     else
-      served = whep.error ();
+      served = made.error ();
   });
   return served;
 }
@@ -69,6 +71,8 @@ void
 Engine::viewer_added (const std::string &id)
 {
   observer_.viewer_added (id);
+  if (whep_)
+    whep_->stream_changed ();
 }
 
 void
@@ -104,6 +108,21 @@ Engine::codec_changed (Media media, const std::string &what)
   stream_observer_.codec_changed (media, what);
   // The control thread ends before the engine does.
   post ([this, media, what] { registry_.close_those_of (media, what); });
+}
+
+void
+Engine::draining ()
+{
+  if (whep_)
+    whep_->ask_to_reconnect ();
+}
+
+void
+Engine::activity_changed ()
+{
+  if (whep_)
+    whep_->stream_changed ();
+  observer_.activity_changed ();
 }
 
 } // namespace restream::sink

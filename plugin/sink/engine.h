@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/context-thread.h"
+#include "plugin/sink/activity-watch.h"
 #include "plugin/sink/hub.h"
 #include "plugin/sink/sink-whep.h"
 #include "plugin/sink/viewer-registry.h"
@@ -12,6 +13,16 @@
 
 namespace restream::sink {
 
+// What the engine tells. Thread: control.
+class EngineObserver : public RegistryObserver
+{
+public:
+  virtual void activity_changed () = 0;
+
+protected:
+  ~EngineObserver () = default;
+};
+
 // The running part of a sink, from NULL→READY to READY→NULL: the hub, the control
 // thread with the viewers that it owns, and the web server if there is one.
 // Thread: any, not the control thread for run(), serve() and the destructor.
@@ -20,7 +31,7 @@ class Engine final : private RegistryObserver, private StreamObserver
 public:
   // viewers: told on the control thread; stream: on the streaming threads. Both
   // outlive the engine.
-  Engine (RegistryObserver &viewers, StreamObserver &stream,
+  Engine (EngineObserver &viewers, StreamObserver &stream,
       std::unique_ptr<transport::Transport> transport);
   ~Engine ();
   Engine (const Engine &) = delete;
@@ -38,9 +49,11 @@ public:
     restream::post (control_.context (), std::move (f));
   }
   void run (std::function<void ()> f);
+  // Does media come in? Any thread.
+  bool active () const { return activity_.active (); }
   // Serves WHEP and the page; the errors of SinkWhep::create().
   Result<void> serve (const std::string &address, unsigned port,
-      std::function<RegistrySettings ()> settings);
+      WhepSettings whep, std::function<RegistrySettings ()> settings);
 
 private:
   void viewer_added (const std::string &id) override;
@@ -48,18 +61,21 @@ private:
       transport::ViewerState state) override;
   void viewer_removed (const std::string &id,
       const std::string &reason) override;
+  void draining () override;
+  void activity_changed ();
 
   void waiting_for_keyframe (bool waiting) override;
   void b_frames () override;
   void codec_changed (Media media, const std::string &what) override;
 
-  RegistryObserver &observer_;
+  EngineObserver &observer_;
   StreamObserver &stream_observer_;
   const std::unique_ptr<transport::Transport> transport_;
   Hub hub_;
   ContextThread control_;
   ViewerRegistry registry_;
   std::unique_ptr<SinkWhep> whep_; // control thread
+  ActivityWatch activity_; // control thread
 };
 
 } // namespace restream::sink

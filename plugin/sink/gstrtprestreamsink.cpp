@@ -34,7 +34,9 @@
 
 #include "plugin/elements.h"
 #include "plugin/sink/engine.h"
+#include "plugin/sink/sink-actions.h"
 #include "plugin/sink/sink-properties.h"
+#include "plugin/sink/sink-signals.h"
 #include "plugin/sink/stream-notices.h"
 #include "plugin/sink/viewer-stats.h"
 #include "plugin/transport/native/native-transport.h"
@@ -46,19 +48,6 @@ GST_DEBUG_CATEGORY_STATIC (rtprestreamsink_debug);
 using namespace restream;
 using namespace restream::sink;
 
-enum
-{
-  SIGNAL_ADD_VIEWER,
-  SIGNAL_REMOVE_VIEWER,
-  SIGNAL_DRAIN,
-  SIGNAL_VIEWER_ADDED,
-  SIGNAL_VIEWER_STATE_CHANGED,
-  SIGNAL_VIEWER_REMOVED,
-  LAST_SIGNAL
-};
-
-static guint signals[LAST_SIGNAL];
-
 static GstStaticPadTemplate video_template =
     GST_STATIC_PAD_TEMPLATE ("video", GST_PAD_SINK, GST_PAD_ALWAYS,
         GST_STATIC_CAPS ("application/x-rtp, media = (string) video"));
@@ -68,7 +57,7 @@ static GstStaticPadTemplate audio_template =
 
 namespace {
 
-class SignalEmitter final : public RegistryObserver
+class SignalEmitter final : public EngineObserver
 {
 public:
   explicit SignalEmitter (GstRtpRestreamSink *element) : element_ (element) {}
@@ -77,6 +66,7 @@ public:
       transport::ViewerState state) override;
   void viewer_removed (const std::string &id,
       const std::string &reason) override;
+  void activity_changed () override;
 
 private:
   GstRtpRestreamSink *element_;
@@ -157,7 +147,7 @@ void
 SignalEmitter::viewer_added (const std::string &id)
 {
   GST_INFO_OBJECT (element_, "viewer %s joins", id.c_str ());
-  g_signal_emit (element_, signals[SIGNAL_VIEWER_ADDED], 0, id.c_str ());
+  emit_viewer_added (element_, id);
 }
 
 void
@@ -166,8 +156,7 @@ SignalEmitter::viewer_state_changed (const std::string &id,
 {
   GST_INFO_OBJECT (element_, "viewer %s is %s", id.c_str (),
       transport::name_of (state));
-  g_signal_emit (element_, signals[SIGNAL_VIEWER_STATE_CHANGED], 0, id.c_str (),
-      transport::name_of (state));
+  emit_viewer_state_changed (element_, id, transport::name_of (state));
 }
 
 void
@@ -175,8 +164,13 @@ SignalEmitter::viewer_removed (const std::string &id, const std::string &reason)
 {
   GST_INFO_OBJECT (element_, "viewer %s is gone: %s", id.c_str (),
       reason.c_str ());
-  g_signal_emit (element_, signals[SIGNAL_VIEWER_REMOVED], 0, id.c_str (),
-      reason.c_str ());
+  emit_viewer_removed (element_, id, reason);
+}
+
+void
+SignalEmitter::activity_changed ()
+{
+  g_object_notify (G_OBJECT (element_), "stream-active");
 }
 
 Media
@@ -184,23 +178,6 @@ media_of (GstRtpRestreamSink *self, GstPad *pad)
 {
   return self->impl->inputs[index_of (Media::video)].pad == pad ? Media::video
                                                                 : Media::audio;
-}
-
-GstStructure *
-error_reply (const Error &error)
-{
-  return gst_structure_new ("rtprestream-error", "status", G_TYPE_UINT,
-      http_status (error.code), "message", G_TYPE_STRING, error.what.c_str (),
-      "retry-after", G_TYPE_UINT, error.retry_after_s, nullptr);
-}
-
-void
-reply (const Ref<GstPromise> &promise, GstStructure *structure)
-{
-  if (promise)
-    gst_promise_reply (promise.get (), structure);
-  else
-    gst_structure_free (structure);
 }
 
 Result<std::unique_ptr<transport::Transport>>
@@ -223,67 +200,50 @@ make_transport (GstRtpRestreamSink *self)
       new transport::WebrtcbinTransport (start));
 }
 
-const Error kNotRunning = {Code::conflict, "the sink is not running"};
-
 } // namespace
 
 static void
 gst_rtp_restream_sink_add_viewer (GstRtpRestreamSink *self, const gchar *offer,
     const GstStructure *options, GstPromise *promise)
 {
-  auto kept = Ref<GstPromise>::retain (promise);
-  std::shared_ptr<Engine> engine = engine_of (self);
-  if (!engine)
-    return reply (kept, error_reply (kNotRunning));
-  gboolean loopback = FALSE;
-  if (options)
-    gst_structure_get_boolean (options, "loopback", &loopback);
-  engine->post (
-      [raw = engine.get (), kept, offer = std::string (offer ? offer : ""),
-          loopback, settings = registry_settings_of (self)] {
-        raw->registry ().add (offer, loopback, settings,
-            [kept] (Result<AddedViewer> added) {
-              if (added)
-                reply (kept,
-                    gst_structure_new ("rtprestream-viewer", "viewer-id",
-                        G_TYPE_STRING, added->id.c_str (), "answer",
-                        G_TYPE_STRING, added->answer.c_str (), nullptr));
-              else
-                reply (kept, error_reply (added.error ()));
-            });
-      });
+  add_viewer (engine_of (self), registry_settings_of (self), offer, options,
+      promise);
+}
+
+static void
+gst_rtp_restream_sink_invite_viewer (GstRtpRestreamSink *self,
+    const GstStructure *options, GstPromise *promise)
+{
+  invite_viewer (engine_of (self), registry_settings_of (self), options,
+      promise);
+}
+
+static void
+gst_rtp_restream_sink_answer_viewer (GstRtpRestreamSink *self, const gchar *id,
+    const gchar *answer, GstPromise *promise)
+{
+  answer_viewer (engine_of (self), id, answer, promise);
+}
+
+static void
+gst_rtp_restream_sink_update_ice (GstRtpRestreamSink *self, const gchar *id,
+    const gchar *fragment, GstPromise *promise)
+{
+  update_ice (engine_of (self), id, fragment, promise);
 }
 
 static void
 gst_rtp_restream_sink_remove_viewer (GstRtpRestreamSink *self, const gchar *id,
     GstPromise *promise)
 {
-  auto kept = Ref<GstPromise>::retain (promise);
-  std::shared_ptr<Engine> engine = engine_of (self);
-  if (!engine)
-    return reply (kept, error_reply (kNotRunning));
-  engine->post ([raw = engine.get (), kept, id = std::string (id ? id : "")] {
-    if (raw->registry ().remove (id, "removed"))
-      reply (kept, gst_structure_new_empty ("rtprestream-removed"));
-    else
-      reply (kept, error_reply ({Code::not_found, "no such viewer"}));
-  });
+  remove_viewer (engine_of (self), id, promise);
 }
 
 static void
 gst_rtp_restream_sink_drain (GstRtpRestreamSink *self, guint64 timeout,
     GstPromise *promise)
 {
-  auto kept = Ref<GstPromise>::retain (promise);
-  std::shared_ptr<Engine> engine = engine_of (self);
-  if (!engine)
-    return reply (kept, gst_structure_new_empty ("rtprestream-drained"));
-  engine->post ([raw = engine.get (), kept, timeout] {
-    raw->registry ().drain (
-        static_cast<unsigned> (MIN (timeout / GST_MSECOND, 60000)), [kept] {
-          reply (kept, gst_structure_new_empty ("rtprestream-drained"));
-        });
-  });
+  drain (engine_of (self), timeout, promise);
 }
 
 static GstFlowReturn
@@ -452,14 +412,18 @@ gst_rtp_restream_sink_change_state (GstElement *element,
       });
       unsigned port;
       std::string address;
+      Result<WhepSettings> whep = WhepSettings ();
       {
         ObjectLock lock (self);
         port = impl->settings.whep_port;
         address = impl->settings.whep_address;
+        whep = whep_settings (impl->settings);
       }
       if (port) {
-        if (Result<void> served = engine->serve (address, port,
-                [self] { return registry_settings_of (self); });
+        if (Result<void> served = whep
+                ? engine->serve (address, port, std::move (*whep),
+                    [self] { return registry_settings_of (self); })
+                : whep.error ();
             !served) {
           GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ_WRITE,
               ("%s", served.error ().what.c_str ()), (nullptr));
@@ -544,6 +508,11 @@ gst_rtp_restream_sink_get_property (GObject *object, guint id, GValue *value,
               .release ());
     return;
   }
+  if (id == PROP_STREAM_ACTIVE) {
+    std::shared_ptr<Engine> engine = engine_of (self);
+    g_value_set_boolean (value, engine && engine->active ());
+    return;
+  }
   ObjectLock lock (self);
   if (!get_sink_property (self->impl->settings, id, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -557,91 +526,6 @@ gst_rtp_restream_sink_finalize (GObject *object)
 }
 
 static void
-install_signals (GObjectClass *gobject_class)
-{
-  GType type = G_TYPE_FROM_CLASS (gobject_class);
-  const auto action =
-      static_cast<GSignalFlags> (G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION);
-
-  /**
-   * GstRtpRestreamSink::add-viewer:
-   * @object: the #GstRtpRestreamSink
-   * @offer: the viewer's SDP offer
-   * @options: (nullable): `loopback` (boolean): offer loopback candidates too
-   * @promise: replies `rtprestream-viewer` with `viewer-id` and `answer` (strings), or
-   *   `rtprestream-error` with `status` (uint, as of HTTP: 400 a bad offer, 406 no common codec, 409 no stream (yet), 413 too
-   *   large, 503 too many viewers, 504 no answer in time, …), `message` (string) and `retry-after` (uint, seconds; 0 = no advice)
-   *
-   * Adds a viewer. The offer must be complete; the answer has all candidates.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_ADD_VIEWER] = g_signal_new_class_handler ("add-viewer", type,
-      action, G_CALLBACK (gst_rtp_restream_sink_add_viewer), nullptr, nullptr,
-      nullptr, G_TYPE_NONE, 3, G_TYPE_STRING, GST_TYPE_STRUCTURE,
-      GST_TYPE_PROMISE);
-  /**
-   * GstRtpRestreamSink::remove-viewer:
-   * @object: the #GstRtpRestreamSink
-   * @viewer_id: from #GstRtpRestreamSink::add-viewer
-   * @promise: (nullable): replies `rtprestream-removed`, or `rtprestream-error` with status 404
-   *
-   * Closes a viewer's connection at once.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_REMOVE_VIEWER] = g_signal_new_class_handler ("remove-viewer",
-      type, action, G_CALLBACK (gst_rtp_restream_sink_remove_viewer), nullptr,
-      nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, GST_TYPE_PROMISE);
-  /**
-   * GstRtpRestreamSink::drain:
-   * @object: the #GstRtpRestreamSink
-   * @timeout: bound in nanoseconds, 60 s at most
-   * @promise: (nullable): replies `rtprestream-drained` when the last viewer is gone
-   *
-   * Refuses new viewers (409), sends each viewer what is queued, an RTCP BYE and the DTLS
-   * close_notify, and closes it. New viewers are welcome again after READY.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_DRAIN] = g_signal_new_class_handler ("drain", type, action,
-      G_CALLBACK (gst_rtp_restream_sink_drain), nullptr, nullptr, nullptr,
-      G_TYPE_NONE, 2, G_TYPE_UINT64, GST_TYPE_PROMISE);
-  /**
-   * GstRtpRestreamSink::viewer-added:
-   * @object: the #GstRtpRestreamSink
-   * @viewer_id: the new viewer
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_VIEWER_ADDED] =
-      g_signal_new ("viewer-added", type, G_SIGNAL_RUN_LAST, 0, nullptr,
-          nullptr, nullptr, G_TYPE_NONE, 1, G_TYPE_STRING);
-  /**
-   * GstRtpRestreamSink::viewer-state-changed:
-   * @object: the #GstRtpRestreamSink
-   * @viewer_id: the viewer
-   * @state: `connecting`, `connected` or `disconnected` (which may be connected again)
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_VIEWER_STATE_CHANGED] =
-      g_signal_new ("viewer-state-changed", type, G_SIGNAL_RUN_LAST, 0, nullptr,
-          nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
-  /**
-   * GstRtpRestreamSink::viewer-removed:
-   * @object: the #GstRtpRestreamSink
-   * @viewer_id: the viewer
-   * @reason: why, for people
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_VIEWER_REMOVED] =
-      g_signal_new ("viewer-removed", type, G_SIGNAL_RUN_LAST, 0, nullptr,
-          nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
-}
-
-static void
 gst_rtp_restream_sink_class_init (GstRtpRestreamSinkClass *klass)
 {
   auto *gobject_class = G_OBJECT_CLASS (klass);
@@ -651,7 +535,13 @@ gst_rtp_restream_sink_class_init (GstRtpRestreamSinkClass *klass)
   gobject_class->get_property = gst_rtp_restream_sink_get_property;
   gobject_class->finalize = gst_rtp_restream_sink_finalize;
   install_sink_properties (gobject_class);
-  install_signals (gobject_class);
+  install_sink_signals (gobject_class,
+      {.add_viewer = G_CALLBACK (gst_rtp_restream_sink_add_viewer),
+          .invite_viewer = G_CALLBACK (gst_rtp_restream_sink_invite_viewer),
+          .answer_viewer = G_CALLBACK (gst_rtp_restream_sink_answer_viewer),
+          .update_ice = G_CALLBACK (gst_rtp_restream_sink_update_ice),
+          .remove_viewer = G_CALLBACK (gst_rtp_restream_sink_remove_viewer),
+          .drain = G_CALLBACK (gst_rtp_restream_sink_drain)});
 
   gst_element_class_add_static_pad_template (element_class, &video_template);
   gst_element_class_add_static_pad_template (element_class, &audio_template);

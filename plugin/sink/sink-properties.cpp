@@ -2,6 +2,8 @@
 #include "plugin/sink/sink-properties.h"
 
 #include "plugin/sink/local-addresses.h"
+#include "plugin/whep/bearer.h"
+#include "plugin/whep/route.h"
 
 GType
 gst_rtp_restream_sink_transport_get_type (void)
@@ -54,6 +56,24 @@ set_sink_property (SinkSettings &settings, unsigned id, const GValue *value)
       return true;
     case PROP_WHEP_ADDRESS:
       settings.whep_address = text ();
+      return true;
+    case PROP_WHEP_TOKEN:
+      settings.whep.token = text ();
+      return true;
+    case PROP_WHEP_RATE_LIMIT:
+      settings.whep.requests_per_second = g_value_get_uint (value);
+      return true;
+    case PROP_WHEP_BASE_PATH:
+      settings.whep.base_path = text ();
+      return true;
+    case PROP_ICE_SERVERS:
+      settings.ice_servers = text ();
+      return true;
+    case PROP_TURN_SECRET:
+      settings.whep.ice_servers.turn_secret = text ();
+      return true;
+    case PROP_TURN_TTL:
+      settings.whep.ice_servers.turn_ttl_s = g_value_get_uint (value);
       return true;
     case PROP_MAX_VIEWERS:
       settings.registry.max_viewers = g_value_get_uint (value);
@@ -112,6 +132,15 @@ get_sink_property (const SinkSettings &settings, unsigned id, GValue *value)
     case PROP_WHEP_ADDRESS:
       g_value_set_string (value, settings.whep_address.c_str ());
       return true;
+    case PROP_WHEP_RATE_LIMIT:
+      g_value_set_uint (value, settings.whep.requests_per_second);
+      return true;
+    case PROP_WHEP_BASE_PATH:
+      g_value_set_string (value, settings.whep.base_path.c_str ());
+      return true;
+    case PROP_TURN_TTL:
+      g_value_set_uint (value, settings.whep.ice_servers.turn_ttl_s);
+      return true;
     case PROP_MAX_VIEWERS:
       g_value_set_uint (value, settings.registry.max_viewers);
       return true;
@@ -138,12 +167,39 @@ get_sink_property (const SinkSettings &settings, unsigned id, GValue *value)
   }
 }
 
+Result<WhepSettings>
+whep_settings (const SinkSettings &settings)
+{
+  WhepSettings whep = settings.whep;
+  auto wrong = [] (std::string what) {
+    return Error{Code::bad_request, std::move (what)};
+  };
+  if (!whep.token.empty () && !whep::is_bearer_token (whep.token))
+    return wrong ("whep-token is no Bearer token: letters, digits and -._~+/ "
+                  "are expected");
+  if (!whep.base_path.empty ()) {
+    whep.base_path = whep::forwarded_prefix (whep.base_path.c_str ());
+    if (whep.base_path.empty ())
+      return wrong ("whep-base-path is no path such as /video");
+  }
+  for (const std::string &text : split_list (settings.ice_servers.c_str ())) {
+    Result<whep::IceServer> server = whep::parse_ice_server (text);
+    if (!server)
+      return server.error ().wrap ("ice-servers");
+    whep.ice_servers.list.push_back (std::move (*server));
+  }
+  return whep;
+}
+
 void
 install_sink_properties (GObjectClass *gobject_class)
 {
   const SinkSettings defaults;
   const auto flags = static_cast<GParamFlags> (
       G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+  // Secrets are not to be seen in what shows all properties.
+  const auto secret = static_cast<GParamFlags> (
+      G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
   const auto live = static_cast<GParamFlags> (
       G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
 
@@ -244,6 +300,78 @@ install_sink_properties (GObjectClass *gobject_class)
           "IP address to serve WHEP at (0.0.0.0 = all)",
           defaults.whep_address.c_str (), flags));
   /**
+   * GstRtpRestreamSink:whep-token:
+   *
+   * The Bearer token (RFC 6750) that requests to the web server's WHEP endpoint must have.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_WHEP_TOKEN,
+      g_param_spec_string ("whep-token", "WHEP token",
+          "Bearer token that WHEP requests must have (empty = none)", "",
+          secret));
+  /**
+   * GstRtpRestreamSink:whep-rate-limit:
+   *
+   * Requests (POST, PATCH, DELETE) of one client address that are answered, by the second; ten seconds' worth at
+   * once. Further ones get 429 with Retry-After. Clients on this machine are not counted.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_WHEP_RATE_LIMIT,
+      g_param_spec_uint ("whep-rate-limit", "WHEP rate limit",
+          "WHEP requests per second of a client address (0 = any number)", 0,
+          100000, defaults.whep.requests_per_second, flags));
+  /**
+   * GstRtpRestreamSink:whep-base-path:
+   *
+   * What a reverse proxy in front takes off the paths of requests, such as `/video`, if it does not say it
+   * itself in `X-Forwarded-Prefix`.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_WHEP_BASE_PATH,
+      g_param_spec_string ("whep-base-path", "WHEP base path",
+          "Path prefix that a reverse proxy takes off (empty = none)", "",
+          flags));
+  /**
+   * GstRtpRestreamSink:ice-servers:
+   *
+   * Comma-separated STUN and TURN servers that the web server tells its viewers of, such as
+   * `stun:stun.example.org:3478` or `turn:user:password@turn.example.org:3478?transport=udp`. May only be written,
+   * since passwords may be in it.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_ICE_SERVERS,
+      g_param_spec_string ("ice-servers", "ICE servers",
+          "STUN and TURN servers for WHEP viewers, comma-separated (empty = "
+          "none)",
+          "", secret));
+  /**
+   * GstRtpRestreamSink:turn-secret:
+   *
+   * What is shared with the TURN servers that have no user and password of their own (coturn's `use-auth-secret`
+   * and `static-auth-secret`): viewers get credentials that run out after #GstRtpRestreamSink:turn-ttl.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_TURN_SECRET,
+      g_param_spec_string ("turn-secret", "TURN secret",
+          "Secret shared with the TURN servers, to make credentials of", "",
+          secret));
+  /**
+   * GstRtpRestreamSink:turn-ttl:
+   *
+   * How many seconds credentials made with #GstRtpRestreamSink:turn-secret are valid.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_TURN_TTL,
+      g_param_spec_uint ("turn-ttl", "TURN TTL",
+          "Validity of TURN credentials in seconds", 60, 30 * 86400,
+          defaults.whep.ice_servers.turn_ttl_s, flags));
+  /**
    * GstRtpRestreamSink:max-viewers:
    *
    * Further viewers are refused (503 over WHEP).
@@ -324,6 +452,19 @@ install_sink_properties (GObjectClass *gobject_class)
           "Silence of a viewer in nanoseconds after which it is removed (0 = "
           "never)",
           0, 3600 * GST_SECOND, defaults.registry.viewer_timeout, live));
+  /**
+   * GstRtpRestreamSink:stream-active:
+   *
+   * Whether media comes in: from the first packet on, until none has come for two seconds. Notified on the
+   * element's control thread.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (gobject_class, PROP_STREAM_ACTIVE,
+      g_param_spec_boolean ("stream-active", "Stream active",
+          "Whether media comes in", FALSE,
+          static_cast<GParamFlags> (
+              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
   /**
    * GstRtpRestreamSink:stats:
    *

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plugin/sink/gstrtprestreamsink.h"
+#include "plugin/sink/sink-whep.h"
 #include "plugin/sink/viewer-registry.h"
 #include "plugin/transport/instant-start.h"
 
@@ -24,6 +25,12 @@ enum SinkProperty : unsigned
   PROP_START_BITRATE,
   PROP_WHEP_PORT,
   PROP_WHEP_ADDRESS,
+  PROP_WHEP_TOKEN,
+  PROP_WHEP_RATE_LIMIT,
+  PROP_WHEP_BASE_PATH,
+  PROP_ICE_SERVERS,
+  PROP_TURN_SECRET,
+  PROP_TURN_TTL,
   PROP_MAX_VIEWERS,
   PROP_INTERFACES,
   PROP_ANNOUNCED_ADDRESSES,
@@ -31,6 +38,7 @@ enum SinkProperty : unsigned
   PROP_MAX_PORT,
   PROP_DRAIN_TIMEOUT,
   PROP_VIEWER_TIMEOUT,
+  PROP_STREAM_ACTIVE,
   PROP_STATS,
 };
 
@@ -43,12 +51,17 @@ struct SinkSettings
   transport::InstantStart start;
   unsigned whep_port = 0;
   std::string whep_address = "127.0.0.1";
+  WhepSettings whep; // ice_servers.list is in ice_servers, as given
+  std::string ice_servers;
   GstClockTime drain_timeout = 1 * GST_SECOND;
   RegistrySettings registry;
   // As given; registry has the lists.
   std::string interfaces;
   std::string announced_addresses;
 };
+
+// Of what is set. Error: bad_request (a token or server that is none).
+Result<WhepSettings> whep_settings (const SinkSettings &settings);
 
 void install_sink_properties (GObjectClass *gobject_class);
 // false: no such property (among those that are settings).

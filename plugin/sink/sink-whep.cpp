@@ -3,11 +3,22 @@
 
 namespace restream::sink {
 
+static whep::ServerOptions
+server_options (const WhepSettings &settings)
+{
+  whep::ServerOptions options;
+  options.requests_per_second = settings.requests_per_second;
+  options.base_path = settings.base_path;
+  options.ice_servers = settings.ice_servers;
+  return options;
+}
+
 SinkWhep::SinkWhep (Ref<SoupServer> soup, ViewerRegistry &registry,
+    const ActivityWatch &activity, WhepSettings whep,
     std::function<RegistrySettings ()> settings)
-    : soup_ (std::move (soup)), registry_ (registry),
-      settings_ (std::move (settings)),
-      server_ (new whep::Server (soup_.get (), *this, whep::ServerOptions{})),
+    : soup_ (std::move (soup)), registry_ (registry), activity_ (activity),
+      token_ (whep.token), settings_ (std::move (settings)),
+      server_ (new whep::Server (soup_.get (), *this, server_options (whep))),
       pages_ (soup_.get (), web::Site::player)
 {
 }
@@ -20,7 +31,8 @@ SinkWhep::~SinkWhep ()
 
 Result<std::unique_ptr<SinkWhep>>
 SinkWhep::create (const std::string &address, unsigned port,
-    ViewerRegistry &registry, std::function<RegistrySettings ()> settings)
+    ViewerRegistry &registry, const ActivityWatch &activity, WhepSettings whep,
+    std::function<RegistrySettings ()> settings)
 {
   auto soup = whep::new_http_server ();
   auto socket_address = Ref<GSocketAddress>::adopt (
@@ -34,8 +46,8 @@ SinkWhep::create (const std::string &address, unsigned port,
     return Error::from (error.get (), Code::unavailable)
         .wrap ("cannot serve WHEP at " + address + " port "
             + std::to_string (port));
-  return std::unique_ptr<SinkWhep> (
-      new SinkWhep (std::move (soup), registry, std::move (settings)));
+  return std::unique_ptr<SinkWhep> (new SinkWhep (std::move (soup), registry,
+      activity, std::move (whep), std::move (settings)));
 }
 
 unsigned
@@ -64,6 +76,44 @@ SinkWhep::add_viewer (whep::OfferRequest request, whep::AnswerCallback callback)
         else
           callback (added.error ());
       });
+}
+
+void
+SinkWhep::invite_viewer (whep::OfferRequest request,
+    whep::AnswerCallback callback)
+{
+  Result<AddedViewer> invited =
+      registry_.invite (request.loopback, settings_ ());
+  if (invited)
+    callback (
+        whep::Answer{std::move (invited->id), std::move (invited->answer)});
+  else
+    callback (invited.error ());
+}
+
+void
+SinkWhep::answer_viewer (const std::string &, const std::string &viewer_id,
+    const std::string &answer, whep::DoneCallback callback)
+{
+  registry_.answer (viewer_id, answer, std::move (callback));
+}
+
+void
+SinkWhep::update_ice (const std::string &, const std::string &viewer_id,
+    const std::string &fragment, whep::IceCallback callback)
+{
+  Result<IceReply> reply = registry_.update_ice (viewer_id, fragment);
+  if (reply)
+    callback (whep::IceReply{reply->restarted, std::move (reply->fragment)});
+  else
+    callback (reply.error ());
+}
+
+whep::StreamState
+SinkWhep::state (const std::string &)
+{
+  return {activity_.active (),
+      static_cast<unsigned> (registry_.snapshot ()->size ())};
 }
 
 void

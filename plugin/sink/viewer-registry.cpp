@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/sink/viewer-registry.h"
 
+#include "plugin/negotiation/counter-offer.h"
+#include "plugin/negotiation/sdp-fragment.h"
 #include "plugin/sink/local-addresses.h"
 
 namespace restream::sink {
@@ -8,6 +10,8 @@ namespace restream::sink {
 namespace {
 
 constexpr unsigned kRetryAfterS = 2;
+// Each takes but memory, and goes by itself.
+constexpr std::size_t kMaxInvited = 1000;
 
 } // namespace
 
@@ -31,35 +35,34 @@ ViewerRegistry::set_clock (Ref<GstClock> clock, GstClockTime base_time)
   base_time_ = base_time;
 }
 
-void
-ViewerRegistry::add (std::string_view offer, bool loopback,
-    const RegistrySettings &settings, AddCallback done)
+Result<negotiation::StreamDescription>
+ViewerRegistry::check_room (const RegistrySettings &settings) const
 {
   if (!accepting_)
-    return done (
-        Error{Code::conflict, "the stream is being stopped", kRetryAfterS});
+    return Error{Code::conflict, "the stream is being stopped", kRetryAfterS};
   negotiation::StreamDescription stream = hub_.describe ();
   if (!clock_ || !hub_.has_media () || (!stream.video && !stream.audio))
-    return done (Error{Code::conflict,
-        "there is no stream yet: its source sends nothing", kRetryAfterS});
+    return Error{Code::conflict,
+        "there is no stream yet: its source sends nothing", kRetryAfterS};
   if (!hub_.settled ())
-    return done (Error{Code::conflict,
+    return Error{Code::conflict,
         "the stream begins: one medium has come, the other may follow",
-        kRetryAfterS});
-  if (settings.max_viewers && viewers_.size () >= settings.max_viewers)
-    return done (Error{Code::unavailable,
+        kRetryAfterS};
+  if (settings.max_viewers
+      && viewers_.size () + invited_.size () >= settings.max_viewers)
+    return Error{Code::unavailable,
         "the stream has as many viewers as it may have ("
             + std::to_string (settings.max_viewers) + ")",
-        kRetryAfterS});
-  Result<negotiation::Plan> plan =
-      negotiation::make_plan (offer, stream, transport_.capabilities ());
-  if (!plan)
-    return done (plan.error ());
+        kRetryAfterS};
+  return stream;
+}
 
-  std::string id = "v" + std::to_string (next_id_++);
+Result<transport::ViewerConfig>
+ViewerRegistry::new_config (bool loopback, const RegistrySettings &settings)
+{
   transport::ViewerConfig config{
-      .id = id,
-      .plan = std::move (*plan),
+      .id = "v" + std::to_string (next_id_),
+      .plan = {},
       .streams = {hub_.outgoing (Media::video), hub_.outgoing (Media::audio)},
       .cname = hub_.cname (),
       .addresses = local_addresses (settings.interfaces, loopback),
@@ -70,25 +73,147 @@ ViewerRegistry::add (std::string_view offer, bool loopback,
       .clock = clock_,
       .base_time = base_time_,
       .context = control_,
+      .invitation = {},
   };
   if (config.addresses.empty ())
-    return done (Error{Code::unavailable,
-        "the machine has no address that viewers could be served on"});
+    return Error{Code::unavailable,
+        "the machine has no address that viewers could be served on"};
+  next_id_++;
+  return config;
+}
 
-  Result<std::shared_ptr<transport::Viewer>> made =
-      transport_.make_viewer (std::move (config), *this);
-  if (!made)
-    return done (made.error ());
-  std::shared_ptr<transport::Viewer> viewer = std::move (*made);
-  viewers_.emplace (id, Entry{viewer, std::move (done)});
+void
+ViewerRegistry::add (std::string_view offer, bool loopback,
+    const RegistrySettings &settings, AddCallback done)
+{
+  Result<negotiation::StreamDescription> stream = check_room (settings);
+  if (!stream)
+    return done (stream.error ());
+  Result<negotiation::Plan> plan =
+      negotiation::make_plan (offer, *stream, transport_.capabilities ());
+  if (!plan)
+    return done (plan.error ());
+  Result<transport::ViewerConfig> config = new_config (loopback, settings);
+  if (!config)
+    return done (config.error ());
+  config->plan = std::move (*plan);
+  auto viewer = transport_.make_viewer (std::move (*config), *this);
+  if (!viewer)
+    return done (viewer.error ());
+  start (std::move (*viewer), std::move (done));
+}
+
+void
+ViewerRegistry::start (std::shared_ptr<transport::Viewer> viewer,
+    AddCallback done)
+{
+  const std::string &id = viewer->id ();
+  viewers_.emplace (id, Entry{viewer, std::move (done), viewer->plan ().ice});
   publish ();
   observer_.viewer_added (id);
   viewer->start ();
 }
 
+Result<AddedViewer>
+ViewerRegistry::invite (bool loopback, const RegistrySettings &settings)
+{
+  Result<negotiation::StreamDescription> stream = check_room (settings);
+  if (!stream)
+    return stream.error ();
+  if (invited_.size () >= kMaxInvited)
+    return Error{Code::unavailable, "too many offers wait for their answers",
+        kRetryAfterS};
+  Result<transport::ViewerConfig> config = new_config (loopback, settings);
+  if (!config)
+    return config.error ();
+  auto invitation = transport_.invite (*config);
+  if (!invitation)
+    return invitation.error ();
+  config->invitation = *invitation;
+  AddedViewer added{config->id,
+      negotiation::make_offer (*stream, transport_.capabilities (),
+          (*invitation)->local)};
+  invited_.emplace (added.id,
+      Invited{std::move (*config), std::move (*stream),
+          Timer (control_.get (), kInvitationMs, [this, id = added.id] {
+            remove (id, "it did not answer the offer in time");
+            return false;
+          })});
+  return added;
+}
+
+void
+ViewerRegistry::answer (const std::string &id, std::string_view answer,
+    std::function<void (Result<void>)> done)
+{
+  auto found = invited_.find (id);
+  if (found == invited_.end ()) {
+    if (viewers_.contains (id))
+      return done (Error{Code::unprocessable,
+          "the viewer has no offer to answer (any more)"});
+    return done (Error{Code::not_found, "no such viewer"});
+  }
+  Result<negotiation::Plan> plan = negotiation::read_answer (answer,
+      found->second.stream, transport_.capabilities ());
+  if (!plan)
+    return done (plan.error ());
+  transport::ViewerConfig config = std::move (found->second.config);
+  config.plan = std::move (*plan);
+  invited_.erase (found);
+  auto viewer = transport_.make_viewer (std::move (config), *this);
+  if (!viewer) {
+    done (viewer.error ());
+    return observer_.viewer_removed (id, viewer.error ().what);
+  }
+  start (std::move (*viewer),
+      [done = std::move (done)] (Result<AddedViewer> added) {
+        done (added ? Result<void> () : added.error ());
+      });
+}
+
+Result<IceReply>
+ViewerRegistry::update_ice (const std::string &id, std::string_view fragment)
+{
+  auto found = viewers_.find (id);
+  if (found == viewers_.end ())
+    return Error{Code::not_found, "no such viewer"};
+  Entry &entry = found->second;
+  if (entry.answer)
+    return Error{Code::conflict, "the viewer's offer is not answered yet",
+        kRetryAfterS};
+  transport::Viewer &viewer = *entry.viewer;
+  Result<negotiation::IceUpdate> update =
+      negotiation::read_fragment (fragment, viewer.plan (), entry.ice);
+  if (!update)
+    return update.error ();
+  IceReply reply;
+  if (update->restart) {
+    Result<negotiation::LocalTransport> local =
+        viewer.restart_ice (update->ice);
+    if (!local)
+      return local.error ();
+    entry.ice = update->ice;
+    entry.candidates = 0;
+    reply.restarted = true;
+    reply.fragment = negotiation::make_fragment (viewer.plan (), *local);
+  }
+  // Those beyond the bound do no more good.
+  std::size_t room = negotiation::kMaxCandidates - entry.candidates;
+  if (update->candidates.size () > room)
+    update->candidates.resize (room);
+  entry.candidates += update->candidates.size ();
+  if (!update->candidates.empty ())
+    viewer.add_candidates (update->candidates);
+  return reply;
+}
+
 bool
 ViewerRegistry::remove (const std::string &id, const std::string &reason)
 {
+  if (invited_.erase (id)) {
+    observer_.viewer_removed (id, reason);
+    return true;
+  }
   auto entry = viewers_.find (id);
   if (entry == viewers_.end ())
     return false;
@@ -100,8 +225,10 @@ void
 ViewerRegistry::drain (unsigned timeout_ms, std::function<void ()> done)
 {
   accepting_ = false;
+  drop_invited ("the stream was stopped");
   if (viewers_.empty ())
     return done ();
+  observer_.draining ();
   drained_.push_back (std::move (done));
   // A viewer may leave the map meanwhile, so go by the snapshot.
   std::shared_ptr<const ViewerList> viewers = snapshot_.load ();
@@ -112,6 +239,8 @@ ViewerRegistry::drain (unsigned timeout_ms, std::function<void ()> done)
 void
 ViewerRegistry::close_those_of (Media media, const std::string &reason)
 {
+  drop_invited (reason); // they were offered what is no more
+  observer_.draining ();
   // An observer may remove others meanwhile, so go by the snapshot.
   std::shared_ptr<const ViewerList> viewers = snapshot_.load ();
   for (const std::shared_ptr<transport::Viewer> &viewer : *viewers) {
@@ -125,8 +254,16 @@ void
 ViewerRegistry::close_all (const std::string &reason)
 {
   accepting_ = false;
+  drop_invited (reason);
   while (!viewers_.empty ())
     remove_entry (viewers_.begin (), {Code::conflict, reason, kRetryAfterS});
+}
+
+void
+ViewerRegistry::drop_invited (const std::string &reason)
+{
+  for (const auto &[id, invited] : std::exchange (invited_, {}))
+    observer_.viewer_removed (id, reason);
 }
 
 void

@@ -21,6 +21,13 @@ struct AddedViewer
   std::string answer;
 };
 
+// Of an ICE restart, what the viewer is to be told; empty when it has but trickled candidates.
+struct IceReply
+{
+  bool restarted = false;
+  std::string fragment;
+};
+
 using AddCallback = std::function<void (Result<AddedViewer>)>;
 
 struct RegistrySettings
@@ -43,6 +50,8 @@ public:
       transport::ViewerState state) = 0;
   virtual void viewer_removed (const std::string &id,
       const std::string &reason) = 0;
+  // Viewers are about to be sent away.
+  virtual void draining () {}
 
 protected:
   ~RegistryObserver () = default;
@@ -68,6 +77,18 @@ public:
   // negotiation; conflict when there is no stream yet or it is being drained; unavailable at max_viewers.
   void add (std::string_view offer, bool loopback,
       const RegistrySettings &settings, AddCallback done);
+  // Offers a viewer to be what the stream has; it has kInvitationMs to answer, then it is removed. Calls back
+  // with our offer in place of the answer. Errors: conflict, unavailable as of add(); unprocessable: the
+  // transport makes no offers.
+  Result<AddedViewer> invite (bool loopback, const RegistrySettings &settings);
+  // The answer to that; then there is a viewer of the same id. Errors: not_found, those of negotiation::read_answer()
+  // (it may try again), unprocessable (there is no offer to answer).
+  void answer (const std::string &id, std::string_view answer,
+      std::function<void (Result<void>)> done);
+  // What a viewer's fragment (RFC 8840) asks for: candidates, or an ICE restart. Errors: those of
+  // negotiation::read_fragment(), not_found, conflict (not answered yet), unprocessable (no restart on this transport).
+  Result<IceReply> update_ice (const std::string &id,
+      std::string_view fragment);
   // false: no such viewer.
   bool remove (const std::string &id, const std::string &reason);
   // No new viewers; those there are sent all, BYE and close_notify; then done.
@@ -88,11 +109,24 @@ public:
   }
   bool accepting () const { return accepting_; }
 
+  // WHEP's own default for a counter-offer.
+  static constexpr unsigned kInvitationMs = 30000;
+
 private:
+  // A viewer to be.
+  struct Invited
+  {
+    transport::ViewerConfig config; // its plan is still empty
+    negotiation::StreamDescription stream; // as it was offered
+    Timer expiry;
+  };
+
   struct Entry
   {
     std::shared_ptr<transport::Viewer> viewer;
     AddCallback answer; // until answered
+    negotiation::IceParameters ice; // the viewer's present ones
+    std::size_t candidates = 0; // that it has sent besides its offer
   };
 
   void viewer_answered (transport::Viewer &viewer, std::string sdp) override;
@@ -102,6 +136,14 @@ private:
   void viewer_drained (transport::Viewer &viewer) override;
   void remove_entry (std::map<std::string, Entry>::iterator entry,
       const Error &reason);
+  // Is the stream there, and may it have one viewer more?
+  Result<negotiation::StreamDescription> check_room (
+      const RegistrySettings &settings) const;
+  // All of a viewer but its plan. Error: no address.
+  Result<transport::ViewerConfig> new_config (bool loopback,
+      const RegistrySettings &settings);
+  void start (std::shared_ptr<transport::Viewer> viewer, AddCallback done);
+  void drop_invited (const std::string &reason);
   void publish ();
 
   Hub &hub_;
@@ -111,6 +153,7 @@ private:
   Ref<GstClock> clock_;
   GstClockTime base_time_ = 0;
   std::map<std::string, Entry> viewers_;
+  std::map<std::string, Invited> invited_;
   std::uint64_t next_id_ = 1;
   std::vector<std::function<void ()>>
       drained_; // called when the last viewer is gone

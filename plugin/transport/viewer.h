@@ -57,6 +57,13 @@ struct OutgoingStream
   std::uint32_t ssrc = 0;
 };
 
+// What a transport has decided for a viewer that is sent an offer, before it answers.
+struct Invitation
+{
+  virtual ~Invitation () = default;
+  negotiation::LocalDescription local;
+};
+
 // All that a viewer needs to know of the world, fixed for its life.
 struct ViewerConfig
 {
@@ -74,6 +81,8 @@ struct ViewerConfig
   GstClockTime base_time = 0;
   Ref<GMainContext>
       context; // the owner's: start() and the like are called there
+  // Of a viewer whose plan is its answer to our offer; it is not answered then ("").
+  std::shared_ptr<const Invitation> invitation;
 };
 
 class Viewer;
@@ -110,6 +119,16 @@ public:
   // Releases everything; close_notify is still tried. Nothing is reported after it. May
   // return before the resources are free: see Teardown::wait().
   virtual void close () = 0;
+  // Further candidates of the viewer's, in the plan's form.
+  virtual void add_candidates (const std::vector<std::string> &) {}
+  // Restarts ICE with the viewer's new credentials, and returns our side of it; media goes on meanwhile.
+  // On an error all is as it was; unprocessable: the transport cannot.
+  virtual Result<negotiation::LocalTransport> restart_ice (
+      const negotiation::IceParameters &)
+  {
+    return Error{Code::unprocessable,
+        "ICE cannot be restarted on this transport"};
+  }
 
   const std::string &id () const { return config_.id; }
   const negotiation::Plan &plan () const { return config_.plan; }

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace restream::whep {
@@ -45,6 +46,33 @@ is_loopback (SoupServerMessage *msg)
       0xff, 127};
   return g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV6
       && memcmp (g_inet_address_to_bytes (inet), kMapped, sizeof kMapped) == 0;
+}
+
+std::string
+client_of (SoupServerMessage *msg)
+{
+  Ref<GInetAddress> address;
+  if (is_loopback (msg)) {
+    const char *header = soup_message_headers_get_list (
+        soup_server_message_get_request_headers (msg), "X-Forwarded-For");
+    // The last one is what the proxy itself has seen.
+    const char *last = header ? strrchr (header, ',') : nullptr;
+    std::string text = last ? last + 1 : header ? header : "";
+    text.erase (0, std::min (text.find_first_not_of (" \t"), text.size ()));
+    address = Ref<GInetAddress>::adopt (
+        g_inet_address_new_from_string (text.c_str ()));
+  } else if (GSocketAddress *remote =
+                 soup_server_message_get_remote_address (msg);
+             remote && G_IS_INET_SOCKET_ADDRESS (remote)) {
+    address = Ref<GInetAddress>::retain (
+        g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (remote)));
+  }
+  if (!address || g_inet_address_get_is_loopback (address.get ()))
+    return "";
+  bool v6 = g_inet_address_get_family (address.get ()) == G_SOCKET_FAMILY_IPV6;
+  return std::string (
+      reinterpret_cast<const char *> (g_inet_address_to_bytes (address.get ())),
+      v6 ? 8 : 4);
 }
 
 HangUpWatch::HangUpWatch (SoupServerMessage *msg, std::function<void ()> gone)

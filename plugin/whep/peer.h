@@ -6,12 +6,17 @@
 #include <libsoup/soup.h>
 
 #include <functional>
+#include <string>
 
 namespace restream::whep {
 
 // Did the request come over loopback? By the address of the connection alone;
 // what headers say about a client behind a proxy does not count.
 bool is_loopback (SoupServerMessage *msg);
+
+// Who is asking, for counting: the address, of IPv6 the first 64 bits. Behind a proxy on this machine that says it in
+// X-Forwarded-For, the address there. "" for who is on this machine.
+std::string client_of (SoupServerMessage *msg);
 
 // Tells once when the client of a paused message closes its connection. libsoup
 // does not look at the socket of a paused message, so without this a client that

@@ -20,7 +20,8 @@ add_cors (SoupServerMessage *msg)
 {
   set_header (msg, "Access-Control-Allow-Origin", "*");
   set_header (msg, "Access-Control-Expose-Headers",
-      "Location, ETag, Link, Retry-After, Accept-Post, Allow");
+      "Location, ETag, Link, Retry-After, Accept-Post, Accept-Patch, Allow, "
+      "WWW-Authenticate");
 }
 
 void
@@ -34,21 +35,44 @@ refuse (SoupServerMessage *msg, Error error)
   respond_problem (msg, error);
 }
 
-void
-answer_options (SoupServerMessage *msg, bool is_endpoint)
+const char *
+methods_of (Route::Kind kind)
 {
-  const char *methods = is_endpoint ? kEndpointMethods : kSessionMethods;
+  switch (kind) {
+    case Route::Kind::endpoint:
+      return "GET, HEAD, OPTIONS, POST";
+    case Route::Kind::session:
+      return "DELETE, GET, HEAD, OPTIONS, PATCH";
+    case Route::Kind::events:
+      return "OPTIONS, POST";
+    case Route::Kind::event_stream:
+      return "DELETE, GET, OPTIONS";
+  }
+  return "OPTIONS";
+}
+
+void
+add_accept (SoupServerMessage *msg, Route::Kind kind)
+{
+  if (kind == Route::Kind::endpoint)
+    set_header (msg, "Accept-Post", kSdp);
+  else if (kind == Route::Kind::session)
+    set_header (msg, "Accept-Patch", kPatchTypes);
+  else if (kind == Route::Kind::events)
+    set_header (msg, "Accept-Post", kJson);
+}
+
+void
+answer_options (SoupServerMessage *msg, Route::Kind kind)
+{
   soup_server_message_set_status (msg, SOUP_STATUS_OK, nullptr);
   add_cors (msg);
-  set_header (msg, "Allow", methods);
-  // PATCH too, or a trickling page would see a network error and not our 405.
-  set_header (msg, "Access-Control-Allow-Methods",
-      (std::string (methods) + ", PATCH").c_str ());
+  set_header (msg, "Allow", methods_of (kind));
+  set_header (msg, "Access-Control-Allow-Methods", methods_of (kind));
   set_header (msg, "Access-Control-Allow-Headers",
-      "Authorization, Content-Type, If-Match");
+      "Authorization, Content-Type, If-Match, Last-Event-ID");
   set_header (msg, "Access-Control-Max-Age", "86400");
-  if (is_endpoint)
-    set_header (msg, "Accept-Post", kSdp);
+  add_accept (msg, kind);
 }
 
 } // namespace restream::whep

@@ -2,14 +2,17 @@
 #pragma once
 
 #include "common/result.h"
+#include "plugin/whep/route.h"
 
 #include <libsoup/soup.h>
 
 namespace restream::whep {
 
 inline constexpr const char *kSdp = "application/sdp";
-inline constexpr const char *kEndpointMethods = "GET, HEAD, OPTIONS, POST";
-inline constexpr const char *kSessionMethods = "DELETE, GET, HEAD, OPTIONS";
+inline constexpr const char *kFragment = "application/trickle-ice-sdpfrag";
+inline constexpr const char *kPatchTypes =
+    "application/trickle-ice-sdpfrag, application/sdp";
+inline constexpr const char *kJson = "application/json";
 
 void set_header (SoupServerMessage *msg, const char *name, const char *value);
 
@@ -22,8 +25,13 @@ void add_cors (SoupServerMessage *msg);
 // when to come again.
 void refuse (SoupServerMessage *msg, Error error);
 
+// What a kind of resource knows.
+const char *methods_of (Route::Kind kind);
+// The media types that a POST or PATCH there may have, as Accept-Post or Accept-Patch.
+void add_accept (SoupServerMessage *msg, Route::Kind kind);
+
 // Answers OPTIONS, and so CORS preflights: for any resource that can exist, since
 // a page never learns the status of a refused preflight.
-void answer_options (SoupServerMessage *msg, bool is_endpoint);
+void answer_options (SoupServerMessage *msg, Route::Kind kind);
 
 } // namespace restream::whep

@@ -45,7 +45,7 @@ parse_route (std::string_view rest, bool named_streams, bool raw)
     return std::nullopt;
   std::vector<std::string_view> segments = split (rest);
   std::size_t depth = named_streams ? 1 : 0;
-  if (segments.size () < depth || segments.size () > depth + 1)
+  if (segments.size () < depth || segments.size () > depth + 3)
     return std::nullopt;
   Route route;
   if (named_streams) {
@@ -60,6 +60,18 @@ parse_route (std::string_view rest, bool named_streams, bool raw)
     route.session = segments[depth];
     if (route.session.empty ())
       return std::nullopt;
+    route.kind = Route::Kind::session;
+  }
+  if (segments.size () > depth + 1) {
+    if (segments[depth + 1] != kEventsSegment)
+      return std::nullopt;
+    route.kind = Route::Kind::events;
+  }
+  if (segments.size () > depth + 2) {
+    route.event_stream = segments[depth + 2];
+    if (route.event_stream.empty ())
+      return std::nullopt;
+    route.kind = Route::Kind::event_stream;
   }
   return route;
 }

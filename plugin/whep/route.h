@@ -10,9 +10,21 @@ namespace restream::whep {
 // What a request's path below an endpoint's prefix means.
 struct Route
 {
+  enum class Kind
+  {
+    endpoint = 1,
+    session,
+    events, // where streams of a session's events are made
+    event_stream
+  };
+  Kind kind = Kind::endpoint;
   std::string stream; // unescaped; "" without named streams
-  std::string session; // "" = the endpoint itself
+  std::string session; // its secret; "" = the endpoint itself
+  std::string event_stream; // the id of one
 };
+
+// Below a session's URL.
+inline constexpr const char *kEventsSegment = "events";
 
 // rest: the path after the prefix, percent-encoded if raw. Nothing for a path
 // that cannot exist: too deep, too long, malformed escapes, NUL or no UTF-8.

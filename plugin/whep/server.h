@@ -3,6 +3,7 @@
 
 #include "plugin/whep/backend.h"
 #include "plugin/whep/http-server.h"
+#include "plugin/whep/ice-servers.h"
 
 #include <libsoup/soup.h>
 
@@ -28,17 +29,20 @@ struct ServerOptions
       256; // requests that wait for their answer; over it: the same
   unsigned answer_timeout_ms =
       10000; // then 504, and the late viewer is removed
+  // POST, PATCH and DELETE, of each client address; 0 = any number. Ten seconds' worth at once;
+  // over it: 429 with Retry-After. Clients on this machine are not counted.
+  unsigned requests_per_second = 20;
+  unsigned max_event_connections = 1000;
+  // In front of the paths that clients are told, where a proxy does not say it by X-Forwarded-Prefix.
+  std::string base_path;
+  IceServers ice_servers;
 };
 
 // WHEP (draft-ietf-wish-whep-03) on a SoupServer that somebody else listens with.
 // Owns the session URLs: each is a secret of 128 random bits, never logged.
 //
-// The Location of a session is a path from the root. Behind a reverse proxy that
-// takes a prefix off, the proxy either says so by X-Forwarded-Prefix or rewrites
-// Location itself.
-//
-// PATCH (trickle ICE, ICE restart) is 405: neither is supported, and the answer
-// has all candidates. 422 is for who supports one of the two.
+// The Location of a session, and what its Links name, are paths from the root. Behind a reverse proxy that
+// takes a prefix off, either the proxy says so by X-Forwarded-Prefix or base_path does.
 //
 // Thread: the GMainContext that was thread-default at construction. Must not be
 // destroyed from inside a call of its backend.
@@ -54,12 +58,18 @@ public:
 
   // The viewer has gone by itself: its URL is 404 from now on.
   void viewer_removed (const std::string &stream, const std::string &viewer_id);
+  // The stream begins, ends, or has another number of viewers: its event streams are told.
+  void stream_changed (const std::string &stream);
+  // The stream is about to end its viewers, who had better come again.
+  void ask_to_reconnect (const std::string &stream);
   std::size_t session_count () const;
   std::size_t pending_count () const;
+  // Event streams that are being fetched.
+  std::size_t event_connection_count () const;
 
 private:
   struct Impl;
-  std::shared_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;
 };
 
 } // namespace restream::whep

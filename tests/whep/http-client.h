@@ -79,6 +79,13 @@ public:
     }
   }
 
+  // Also while another thread reads.
+  void shut_down ()
+  {
+    g_socket_shutdown (g_socket_connection_get_socket (connection_.get ()),
+        TRUE, TRUE, nullptr);
+  }
+
   void close ()
   {
     g_io_stream_close (G_IO_STREAM (connection_.get ()), nullptr, nullptr);

@@ -2,6 +2,7 @@
 // A WHEP server on a free port, over a backend that answers as the test wants.
 #pragma once
 
+#include "plugin/whep/event-streams.h"
 #include "plugin/whep/server.h"
 #include "tests/whep/http-client.h"
 
@@ -16,6 +17,9 @@ inline const std::string kOffer =
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
 inline const std::string kAnswer =
     "v=0\r\no=- 2 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
+
+inline const std::string kFragment =
+    "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\n";
 
 class FakeBackend : public whep::Backend
 {
@@ -44,6 +48,50 @@ public:
       callback (accept ());
   }
 
+  std::string token (const std::string &) override { return bearer; }
+  whep::StreamState state (const std::string &) override { return now; }
+
+  void invite_viewer (whep::OfferRequest,
+      whep::AnswerCallback callback) override
+  {
+    if (!invites)
+      return callback (Error{Code::unprocessable, "no offers are made"});
+    whep::Answer invited = accept ();
+    invited.sdp = kOffer;
+    callback (invited);
+  }
+
+  void answer_viewer (const std::string &, const std::string &viewer_id,
+      const std::string &answer, whep::DoneCallback callback) override
+  {
+    g_assert_true (viewers.contains (viewer_id));
+    answers.push_back (answer);
+    if (refusal)
+      callback (*refusal);
+    else
+      callback (Result<void> ());
+  }
+
+  // As of a viewer whose credentials are those of kFragment: others restart.
+  void update_ice (const std::string &, const std::string &viewer_id,
+      const std::string &fragment, whep::IceCallback callback) override
+  {
+    g_assert_true (viewers.contains (viewer_id));
+    fragments.push_back (fragment);
+    auto reply = [this, fragment, callback] {
+      if (refusal)
+        callback (*refusal);
+      else if (fragment == kFragment)
+        callback (whep::IceReply{});
+      else
+        callback (whep::IceReply{true, "a=ice-ufrag:" + fragment});
+    };
+    if (hold)
+      held_ice.push_back (reply);
+    else
+      reply ();
+  }
+
   void remove_viewer (const std::string &stream,
       const std::string &viewer_id) override
   {
@@ -62,6 +110,11 @@ public:
   std::optional<Error> refusal;
   bool hold = false;
   std::vector<whep::AnswerCallback> held;
+  std::vector<std::function<void ()>> held_ice;
+  std::string bearer;
+  bool invites = false;
+  whep::StreamState now;
+  std::vector<std::string> answers, fragments;
   std::vector<whep::OfferRequest> offers;
   std::vector<std::string> removed;
   std::set<std::string> viewers; // that the backend has

@@ -64,6 +64,12 @@ NativeTransport::make_viewer (ViewerConfig config, ViewerObserver &observer)
       std::move (config), observer, endpoint_, shared_->id));
 }
 
+Result<std::shared_ptr<const Invitation>>
+NativeTransport::invite (const ViewerConfig &config)
+{
+  return NativeViewer::invite (config, *endpoint_);
+}
+
 void
 NativeTransport::push (PacketBatch &batch)
 {

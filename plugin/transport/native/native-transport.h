@@ -24,6 +24,8 @@ public:
   const negotiation::TransportCapabilities &capabilities () const override;
   Result<std::shared_ptr<Viewer>> make_viewer (ViewerConfig config,
       ViewerObserver &observer) override;
+  Result<std::shared_ptr<const Invitation>> invite (
+      const ViewerConfig &config) override;
   void set_viewers (std::shared_ptr<const ViewerList>) override {}
   void push (PacketBatch &batch) override;
   void report (Media media, const SourceReport &report) override;

@@ -23,6 +23,35 @@ next_session_id ()
   return next.fetch_add (1, std::memory_order_relaxed);
 }
 
+// What a viewer that is sent an offer will be served with.
+struct NativeInvitation final : public Invitation
+{
+  std::shared_ptr<const DtlsIdentity> identity;
+};
+
+// ICE's part of an answer, with new credentials.
+negotiation::LocalTransport
+local_ice (const ViewerConfig &config, const Endpoint &endpoint)
+{
+  negotiation::LocalTransport local;
+  local.ice = {.ufrag = random_token (kUfragBytes),
+      .pwd = random_token (kPwdBytes),
+      .lite = true};
+  local.candidates = host_candidates (config.addresses,
+      config.announced_addresses, endpoint.port (), endpoint.has_tcp ());
+  return local;
+}
+
+negotiation::LocalDescription
+local_description (const ViewerConfig &config)
+{
+  negotiation::LocalDescription local;
+  local.cname = config.cname;
+  local.stream_id = config.cname;
+  local.session_id = static_cast<std::uint64_t> (g_get_real_time ());
+  return local;
+}
+
 bool
 contains (const std::vector<std::string> &list, std::string_view value)
 {
@@ -37,6 +66,26 @@ NativeViewer::NativeViewer (ViewerConfig config, ViewerObserver &observer,
       endpoint_ (std::move (endpoint)), stream_ (stream),
       session_ (next_session_id ())
 {
+}
+
+Result<std::shared_ptr<const Invitation>>
+NativeViewer::invite (const ViewerConfig &config, Endpoint &endpoint)
+{
+  auto identity = endpoint.identity ();
+  if (!identity)
+    return identity.error ().wrap ("DTLS");
+  auto invitation = std::make_shared<NativeInvitation> ();
+  invitation->identity = *identity;
+  invitation->local = local_description (config);
+  invitation->local.transport = local_ice (config, endpoint);
+  invitation->local.transport.fingerprint = (*identity)->fingerprint ();
+  invitation->local.transport.setup = negotiation::Setup::actpass;
+  for (Media media : kAllMedia)
+    invitation->local.streams.push_back ({.media = media,
+        .ssrc = config.streams[index_of (media)].ssrc,
+        .rtx_ssrc = media == Media::video ? std::optional (random_u32 ())
+                                          : std::nullopt});
+  return std::shared_ptr<const Invitation> (std::move (invitation));
 }
 
 NativeViewer::~NativeViewer ()
@@ -60,17 +109,23 @@ NativeViewer::start ()
 Result<std::string>
 NativeViewer::begin ()
 {
-  auto identity = endpoint_->identity ();
+  auto *invitation =
+      static_cast<const NativeInvitation *> (config_.invitation.get ());
+  auto identity =
+      invitation ? Result (invitation->identity) : endpoint_->identity ();
   if (!identity)
     return identity.error ().wrap ("DTLS");
   const negotiation::Plan &plan = config_.plan;
   // As the DTLS server we choose the SRTP profile. Chromium as the server takes AES-CM,
   // at three times the price of GCM.
   bool passive = plan.setup != negotiation::Setup::passive;
+  negotiation::LocalTransport ice = invitation
+      ? invitation->local.transport
+      : local_ice (config_, *endpoint_);
   SessionSettings settings = {
       .id = session_,
       .stream = stream_,
-      .local = {random_token (kUfragBytes), random_token (kPwdBytes)},
+      .local = {ice.ice.ufrag, ice.ice.pwd},
       .remote = {plan.ice.ufrag, plan.ice.pwd},
       .role =
           passive ? DtlsConnection::Role::server : DtlsConnection::Role::client,
@@ -81,18 +136,11 @@ NativeViewer::begin ()
           static_cast<std::int64_t> (config_.silence_timeout / GST_USECOND),
   };
 
-  negotiation::LocalDescription local;
-  local.transport.ice = {.ufrag = settings.local.ufrag,
-      .pwd = settings.local.pwd,
-      .lite = true};
+  negotiation::LocalDescription local = local_description (config_);
+  local.transport = std::move (ice);
   local.transport.fingerprint = (*identity)->fingerprint ();
   local.transport.setup =
       passive ? negotiation::Setup::passive : negotiation::Setup::active;
-  local.transport.candidates = host_candidates (config_.addresses,
-      config_.announced_addresses, endpoint_->port (), endpoint_->has_tcp ());
-  local.cname = config_.cname;
-  local.stream_id = config_.cname;
-  local.session_id = static_cast<std::uint64_t> (g_get_real_time ());
   for (Media media : kAllMedia) {
     const MediaSettings &sent = settings.sender.media[index_of (media)];
     if (!sent.active)
@@ -111,7 +159,19 @@ NativeViewer::begin ()
   });
   // Behind that: orders find it there.
   endpoint_->directory ().add (session_, thread);
-  return negotiation::make_answer (plan, local);
+  return invitation ? "" : negotiation::make_answer (plan, local);
+}
+
+Result<negotiation::LocalTransport>
+NativeViewer::restart_ice (const negotiation::IceParameters &remote)
+{
+  if (!observer_ || ended_)
+    return Error{Code::not_found, "the viewer is gone"};
+  negotiation::LocalTransport local = local_ice (config_, *endpoint_);
+  order ([to = IceCredentials{local.ice.ufrag, local.ice.pwd},
+             from = IceCredentials{remote.ufrag, remote.pwd}] (
+             Session &session) { session.restart_ice (to, from); });
+  return local;
 }
 
 SenderSettings
@@ -130,6 +190,11 @@ NativeViewer::sender_settings () const
     sent.nack = contains (plan->feedback, "nack");
     sent.rtx_payload_type = plan->rtx_payload_type;
     sent.rtx_ssrc = random_u32 ();
+    if (config_.invitation) // it is told already
+      for (const negotiation::LocalStream &told :
+          config_.invitation->local.streams)
+        if (told.media == media && told.rtx_ssrc)
+          sent.rtx_ssrc = *told.rtx_ssrc;
     // Without a stream of their own, retransmissions must be what was sent, to the
     // byte: then packets cannot bear numbers that are new each time.
     if (sent.nack && !sent.rtx_payload_type)

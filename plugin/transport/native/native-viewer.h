@@ -21,11 +21,15 @@ public:
   // observer outlives it.
   NativeViewer (ViewerConfig config, ViewerObserver &observer,
       std::shared_ptr<Endpoint> endpoint, std::uint64_t stream);
+  static Result<std::shared_ptr<const Invitation>> invite (
+      const ViewerConfig &config, Endpoint &endpoint);
   ~NativeViewer () override;
 
   void start () override;
   void drain (unsigned timeout_ms) override;
   void close () override;
+  Result<negotiation::LocalTransport> restart_ice (
+      const negotiation::IceParameters &remote) override;
 
 private:
   Result<std::string> begin ();

@@ -67,6 +67,7 @@ public:
   void push (PacketBatch &batch, const GroupCache *group) override;
   void drain (unsigned timeout_ms) override;
   void close () override;
+  void add_candidates (const std::vector<std::string> &candidates) override;
 
 private:
   Result<void> build ();
@@ -501,6 +502,17 @@ WebrtcbinViewer::drain (unsigned timeout_ms)
     finish_drain ();
     return false;
   });
+}
+
+// ICE restarts are beyond webrtcbin 1.22 ("FIXME: deal with ICE restarts").
+void
+WebrtcbinViewer::add_candidates (const std::vector<std::string> &candidates)
+{
+  if (!webrtcbin_ || ended_)
+    return;
+  for (const std::string &candidate : candidates)
+    g_signal_emit_by_name (webrtcbin_.get (), "add-ice-candidate", 0u,
+        ("candidate:" + candidate).c_str ());
 }
 
 void
