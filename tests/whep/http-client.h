@@ -115,7 +115,9 @@ private:
       g_assert_true (colon != std::string::npos);
       restream::Owned<char> name (
           g_ascii_strdown (line.substr (0, colon).c_str (), -1));
-      reply.headers[name.get ()] = line.substr (colon + 2);
+      std::string &value =
+          reply.headers[name.get ()]; // lines of one name are a list
+      value += (value.empty () ? "" : ", ") + line.substr (colon + 2);
       at = end + 2;
     }
     return reply;
