@@ -88,6 +88,7 @@ private:
     std::int64_t credit = kBurstBytes; // bytes that may go out now
     std::int64_t credited_us = 0;
     std::int64_t began_us = 0;
+    std::int64_t again_from_us = 0; // no new start is asked for with success before
     std::int64_t catch_up_by_us = 0; // 0 = it is at the live edge
     std::uint32_t packets = 0; // as sender reports count
     std::uint32_t octets = 0;

@@ -723,6 +723,34 @@ keyframe_again ()
   }
 }
 
+// Who asks all the time for a keyframe is sent little more than the stream.
+void
+keyframe_flood ()
+{
+  Bench bench;
+  Pictures pictures (bench);
+  pictures.push_group (60);
+  bench.sender.start (bench.feed);
+  catch_up (bench, pictures);
+  native::Bytes pli{0x81, 206, 0, 2, 9, 9, 9, 9, 0, 0, 0, 0};
+  put_be32 (pli, 8, kVideoSsrc);
+  std::size_t got = 0;
+  const std::uint64_t before = pictures.sent ();
+  for (unsigned i = 0; i < 600; i++) {
+    pictures.push (i % 60 == 0, i % 60 == 0 ? 20 : 4);
+    bench.rtcp (pli);
+    for (std::int64_t at = bench.now_us - kFrameUs; at < bench.now_us;
+         at += 1000) {
+      bench.sender.serve (Media::video, bench.feed, bench.queue, bench.path,
+          at);
+      got += bench.take_raw ().size ();
+    }
+  }
+  g_assert_cmpuint (bench.link.keyframe_requests, ==, 600);
+  g_assert_cmpuint (got, >, pictures.sent () - before);
+  g_assert_cmpuint (got, <, 2 * (pictures.sent () - before));
+}
+
 // A viewer too slow to catch up waits for a keyframe like any other.
 void
 never_catches_up ()
@@ -756,6 +784,7 @@ main (int argc, char **argv)
   g_test_add_func ("/media-sender/no-past", waits_for_the_next);
   g_test_add_func ("/media-sender/keyframe-again", keyframe_again);
   g_test_add_func ("/media-sender/too-slow", never_catches_up);
+  g_test_add_func ("/media-sender/keyframe-flood", keyframe_flood);
   g_test_add_func ("/media-sender/sizes", all_sizes);
   g_test_add_func ("/media-sender/roll-over", roll_over);
   g_test_add_func ("/media-sender/transport-sequences", transport_sequences);
