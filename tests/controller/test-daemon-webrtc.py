@@ -176,8 +176,11 @@ class Webrtc(DaemonTest):
             wait_until(lambda: len(pid()) > len(before), "FFmpeg to come back")
             wait_until(lambda: d.state("p")["progress"]["frame"] > 10, "frames")
             self.assertEqual(self.ports(d, "p"), ports)
-        self.assertEqual(d.request("PUT", "/api/v3/process/p", {"options": ["-hide_banner"]}).status, 200)
-        wait_until(lambda: d.state("p")["progress"]["frame"] > 10, "frames")
+        # Another command line, then another picture size.
+        larger = [{**self.LAVFI[0], "address": "testsrc=size=320x240:rate=25"}, self.LAVFI[1]]
+        for change in [{"options": ["-hide_banner"]}, {"input": larger}]:
+            self.assertEqual(d.request("PUT", "/api/v3/process/p", change).status, 200)
+            wait_until(lambda: d.state("p")["progress"]["frame"] > 10, "frames")
         self.assertEqual(self.ports(d, "p"), ports)
         [result] = viewers.leave()
         self.assertFalse(result["closed_by_server"])

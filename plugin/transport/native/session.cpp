@@ -303,8 +303,7 @@ Session::begin_media ()
   next_report_us_ = thread_->now_us ()
       + static_cast<std::int64_t> (settings_.id * 7919 % 100) * 1000 + 50'000;
   set_state (ViewerState::connected);
-  for (Media media : kAllMedia)
-    serve (media);
+  thread_->owe (*this);
 }
 
 bool

@@ -383,14 +383,28 @@ void
 IoThread::serve (StreamFeed &feed, Session &session, Media media)
 {
   bool more = session.serve (media);
-  if (session.ended ()) {
+  if (session.ended ())
     ended_.push_back (session.id ());
-  } else if (more && !session.owed) {
-    if (feed.owed.empty ())
-      feed.next_turn_us = now_us_ + kTurnUs;
-    session.owed = true;
-    feed.owed.push_back (&session);
-  }
+  else if (more)
+    owe (feed, session, now_us_ + kTurnUs);
+}
+
+void
+IoThread::owe (StreamFeed &feed, Session &session, std::int64_t turn_us)
+{
+  if (feed.owed.empty ())
+    feed.next_turn_us = turn_us;
+  if (std::exchange (session.owed, true))
+    return;
+  feed.owed.push_back (&session);
+}
+
+void
+IoThread::owe (Session &session)
+{
+  if (auto stream = streams_.find (session.stream ());
+      stream != streams_.end ())
+    owe (stream->second, session, now_us_);
 }
 
 void

@@ -62,6 +62,8 @@ public:
 
   // For sessions.
   std::int64_t now_us () const { return now_us_; }
+  // The session is owed packets: it has its turn when all others have been heard.
+  void owe (Session &session);
   SendQueue &queue () { return queue_; }
   // At once, past the queue. What is empty is not sent.
   void send (const Path &path, std::span<const std::uint8_t> bytes);
@@ -111,6 +113,7 @@ private:
   std::shared_ptr<Session> leave (Session &session);
   void serve (StreamFeed &feed, Media media);
   void serve (StreamFeed &feed, Session &session, Media media);
+  void owe (StreamFeed &feed, Session &session, std::int64_t turn_us);
   void serve_turns ();
   void run_timers ();
   void settle (Session &session, std::int64_t not_before_us = 0);
