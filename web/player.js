@@ -4,7 +4,9 @@
 const GATHER_MS = 300; // what is not gathered by then, the server finds by itself
 const POST_MS = 20000;
 const CONNECT_MS = 15000;
-const DISCONNECTED_MS = 5000;
+const DISCONNECTED_MS = 4000; // then ICE is restarted
+const RESTARTED_MS = 5000; // and if that does not help, there is a new session
+const EVENTS_URN = 'urn:ietf:params:whep:ext:core:server-sent-events';
 const BACK_OFF_S = [1, 2, 4, 8, 15, 30];
 const MAX_RETRY_AFTER_S = 120;
 
@@ -40,7 +42,7 @@ async function failureOf(response, hasPlayed) {
   const detail = await problemDetail(response);
   const make = (message, retry) => new Failure(message, detail, retry, response.status);
   switch (response.status) {
-    case 401:
+    case 401: return make('You need a token to watch this stream', null);
     case 403: return make('You are not allowed to watch this stream');
     // It was there: most likely it is being started again.
     case 404: return make('There is no such stream', hasPlayed ? 'back-off' : null);
@@ -55,12 +57,37 @@ async function failureOf(response, hasPlayed) {
   }
 }
 
+// The target of the Link with this relation.
+function linkOf(response, relation) {
+  const links = (response.headers.get('Link') ?? '').split(/,\s*(?=<)/);
+  return links.find((link) => link.includes(`rel="${relation}"`))?.match(/^<([^>]*)>/)?.[1] ?? null;
+}
+
+const attribute = (sdp, name) => sdp.match(new RegExp(`^a=${name}:(.*?)\r?$`, 'm'))?.[1] ?? '';
+
+// What the server has said before, with the ICE of its fragment.
+function withIce(sdp, fragment) {
+  const lines = fragment.match(/^a=(candidate|end-of-candidates).*$/gm) ?? [];
+  let first = true;
+  return sdp
+    .replace(/^a=(candidate|end-of-candidates).*\r\n/gm, '')
+    .replace(/^a=ice-ufrag:.*$/gm, `a=ice-ufrag:${attribute(fragment, 'ice-ufrag')}`)
+    .replace(/^a=ice-pwd:.*$/gm, () => {
+      const more = first ? lines.map((line) => `\r\n${line}`).join('') : '';
+      first = false;
+      return `a=ice-pwd:${attribute(fragment, 'ice-pwd')}${more}`;
+    });
+}
+
 class Player {
   constructor(endpoint) {
     this.endpoint = new URL(endpoint, document.baseURI);
     this.video = byId('video');
     this.pc = null;
     this.sessionUrl = null;
+    this.events = null; // the server's
+    // Of the page's own address, which is sent to nobody: #token=…
+    this.token = new URLSearchParams(window.location.hash.slice(1)).get('token');
     this.state = 'connecting'; // connecting, playing, waiting, error
     this.message = '';
     this.status = 0; // of the last refused POST
@@ -108,6 +135,10 @@ class Player {
     this.timers.clear();
     this.pc?.close();
     this.pc = null;
+    this.connected = false;
+    this.inactive = false;
+    this.events?.close();
+    this.events = null;
     this.last = null;
     byId('stats').textContent = '';
     this.leave();
@@ -117,8 +148,12 @@ class Player {
     if (!this.sessionUrl) return;
     // keepalive: it must get out while the page goes away. A failure means that
     // the session is gone already or ends by its own timeout.
-    fetch(this.sessionUrl, { method: 'DELETE', keepalive: true }).catch(() => {});
+    fetch(this.sessionUrl, { method: 'DELETE', keepalive: true, headers: this.headers({}) }).catch(() => {});
     this.sessionUrl = null;
+  }
+
+  headers(headers) {
+    return this.token ? { ...headers, Authorization: `Bearer ${this.token}` } : headers;
   }
 
   async connect(current) {
@@ -166,7 +201,7 @@ class Player {
     try {
       response = await fetch(this.endpoint, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/sdp' },
+        headers: this.headers({ 'Content-Type': 'application/sdp' }),
         body: offer,
         signal: AbortSignal.timeout(POST_MS),
       });
@@ -174,15 +209,84 @@ class Player {
       throw new Failure('The server cannot be reached', '', 'back-off');
     }
     this.status = response.status;
-    if (response.status !== 201) throw await failureOf(response, this.hasPlayed);
     const location = response.headers.get('Location');
+    // A counter-offer cannot help a browser that has offered all that it has; it ends as a session does.
     if (location) this.sessionUrl = this.resolve(location, response.url);
+    if (response.status !== 201) throw await failureOf(response, this.hasPlayed);
+    const events = linkOf(response, EVENTS_URN);
+    if (events && this.sessionUrl) this.listen(events, this.sessionUrl);
     try {
       return await response.text();
     } catch {
       throw new Failure('The server cannot be reached', '', 'back-off');
     } finally {
       if (!current()) this.leave(); // stopped meanwhile: this session is nobody's
+    }
+  }
+
+  // What the server tells of the stream, if it does: nothing depends on it.
+  async listen(link, session) {
+    try {
+      const url = `${session}/${link.split('/').pop()}`;
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: this.headers({ 'Content-Type': 'application/json' }),
+        body: JSON.stringify(['active', 'inactive', 'reconnect']),
+      });
+      const location = response.headers.get('Location');
+      if (response.status !== 201 || !location || session !== this.sessionUrl) return;
+      const events = new EventSource(`${url}/${location.split('/').pop()}`);
+      this.events = events;
+      events.addEventListener('inactive', () => {
+        this.inactive = true;
+        if (this.state === 'playing') this.noPicture();
+      });
+      events.addEventListener('active', () => { this.inactive = false; });
+      events.addEventListener('reconnect', () => this.ended());
+      // It ends with the session; nothing else is worth another try.
+      events.addEventListener('error', () => events.close());
+    } catch {
+      // The media says what is to be known, too.
+    }
+  }
+
+  // New ways to the server, for the connection that there is. false: it has none to offer.
+  async restartIce() {
+    const { pc, sessionUrl } = this;
+    if (!pc || !sessionUrl) return false;
+    const before = pc.remoteDescription.sdp;
+    await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+    await this.gathered(pc);
+    const { sdp } = pc.localDescription;
+    const [section] = sdp.split(/^(?=m=)/m).slice(1);
+    const fragment = [
+      ...sdp.match(/^a=(ice-options|group).*$/gm).slice(0, 2), section.match(/^m=.*$/m)[0],
+      ...section.match(/^a=(mid|ice-ufrag|ice-pwd|candidate).*$/gm), 'a=end-of-candidates',
+    ].map((line) => `${line.trim()}\r\n`).join('');
+    const response = await fetch(sessionUrl, {
+      method: 'PATCH',
+      headers: this.headers({ 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': '*' }),
+      body: fragment,
+      signal: AbortSignal.timeout(POST_MS),
+    });
+    this.status = response.status;
+    if (pc !== this.pc) return true; // there is another one meanwhile
+    if (response.status !== 200) {
+      if (response.status === 404) this.sessionUrl = null;
+      return false;
+    }
+    await pc.setRemoteDescription({ type: 'answer', sdp: withIce(before, await response.text()) });
+    return true;
+  }
+
+  async recover(pc, current) {
+    try {
+      if (!(await this.restartIce())) throw new Error('no restart');
+      this.after(RESTARTED_MS, () => {
+        if (current() && pc.connectionState !== 'connected') this.lost();
+      });
+    } catch {
+      if (current()) this.lost();
     }
   }
 
@@ -199,12 +303,14 @@ class Player {
   connectionChanged(pc, current) {
     switch (pc.connectionState) {
       case 'connected':
+        this.connected = true;
         if (this.state === 'connecting') this.show('connecting', 'Waiting for the first picture');
         break;
       case 'disconnected': // may come back by itself
+        if (!this.connected) break; // it never came: the time for that is running
         this.show('connecting', 'The connection is interrupted');
         this.after(DISCONNECTED_MS, () => {
-          if (current() && pc.connectionState === 'disconnected') this.lost();
+          if (current() && pc.connectionState === 'disconnected') this.recover(pc, current);
         });
         break;
       case 'failed':
@@ -265,6 +371,11 @@ class Player {
     tick();
   }
 
+  noPicture() {
+    this.show('connecting', this.inactive ? 'Waiting for the stream' : 'No picture is coming',
+      this.inactive ? 'No picture is coming: nothing is sent. The connection stands; it goes on by itself.' : 'The connection stands; it goes on by itself.');
+  }
+
   async play() {
     try {
       await this.video.play();
@@ -312,7 +423,7 @@ class Player {
     if (!before) return;
     this.still = moving ? 0 : (this.still ?? 0) + 1;
     // FFmpeg may be starting again; the connection stays and goes on with the next picture.
-    if (this.state === 'playing' && this.still >= 3) this.show('connecting', 'No picture is coming', 'The connection stands; it goes on by itself.');
+    if (this.state === 'playing' && this.still >= 3) this.noPicture();
     const seconds = (now.time - before.time) / 1000;
     const fps = (now.frames - before.frames) / seconds;
     const kbits = ((now.bytes - before.bytes) * 8) / seconds / 1000;

@@ -24,7 +24,8 @@ try {
   const relay = await startRelay(children, `http://127.0.0.1:${whepPort}`, 0.05);
   const { page } = await newPage(browser);
   let posts = 0;
-  page.on('response', (response) => { posts += response.request().method() === 'POST' && response.status() === 201; });
+  // Sessions, not their event streams.
+  page.on('response', (response) => { posts += response.request().method() === 'POST' && /\/whep$/.test(response.url()) && response.status() === 201; });
 
   await page.goto(`${relay.url}/`);
   await until('the picture', async () => (await page.evaluate(() => window.player?.state)) === 'playing', 60000);
