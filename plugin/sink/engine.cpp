@@ -103,6 +103,12 @@ Engine::b_frames ()
 }
 
 void
+Engine::large_packets (Media media, std::size_t bytes)
+{
+  stream_observer_.large_packets (media, bytes);
+}
+
+void
 Engine::codec_changed (Media media, const std::string &what)
 {
   stream_observer_.codec_changed (media, what);

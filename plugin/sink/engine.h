@@ -66,6 +66,7 @@ private:
 
   void waiting_for_keyframe (bool waiting) override;
   void b_frames () override;
+  void large_packets (Media media, std::size_t bytes) override;
   void codec_changed (Media media, const std::string &what) override;
 
   EngineObserver &observer_;

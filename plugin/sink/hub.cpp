@@ -28,8 +28,11 @@ same_codec (const negotiation::Codec &a, const negotiation::Codec &b)
 Hub::Hub (transport::Transport &transport)
     : transport_ (transport), cname_ (random_token (12))
 {
-  for (Input &input : inputs_)
+  for (Media media : kAllMedia) {
+    Input &input = inputs_[index_of (media)];
+    input.media = media;
     input.ssrc = random_u32 ();
+  }
 }
 
 bool
@@ -91,6 +94,13 @@ Hub::take (Input &input, std::span<std::uint8_t> packet, GstClockTime arrival,
       input.timeline->map (rtp->ssrc, {rtp->sequence, rtp->timestamp}, arrival);
   if (!place)
     return false;
+  if (packet.size () > kSafePacketBytes) {
+    if (input.counters.large.fetch_add (1, std::memory_order_relaxed) == 0
+        && observer_)
+      observer_->large_packets (input.media, packet.size ());
+    if (packet.size () > kMaxPacketBytes)
+      return false;
+  }
   if (place->newest)
     watch (input, *place, arrival);
   const auto offset =

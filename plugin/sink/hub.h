@@ -28,6 +28,8 @@ public:
   virtual void waiting_for_keyframe (bool waiting) = 0;
   // The video's pictures do not come in the order in which they are shown.
   virtual void b_frames () = 0;
+  // Packets of this size are more than networks carry in one piece.
+  virtual void large_packets (Media media, std::size_t bytes) = 0;
   // What was negotiated for this medium is no longer what comes.
   virtual void codec_changed (Media media, const std::string &what) = 0;
 
@@ -53,9 +55,16 @@ public:
     std::atomic<std::uint64_t> reordered{0};
     std::atomic<std::uint64_t> repeated{0};
     std::atomic<std::uint64_t> stray{0};
+    std::atomic<std::uint64_t> large{0}; // above kSafePacketBytes
     std::atomic<bool> waiting_for_keyframe{false};
     std::atomic<bool> b_frames{false};
   };
+
+  // With all that is added on the way to a viewer, a packet of this size fits the 1500 bytes
+  // of an Ethernet frame. A larger one leaves in fragments.
+  static constexpr std::size_t kSafePacketBytes = 1400;
+  // FFmpeg makes them of 1472 if nobody tells it otherwise. What is larger is dropped.
+  static constexpr std::size_t kMaxPacketBytes = 1500;
 
   // transport outlives it.
   explicit Hub (transport::Transport &transport);
@@ -99,6 +108,7 @@ public:
 private:
   struct Input
   {
+    Media media = Media::video; // this one
     // Streaming thread of the medium.
     std::optional<RtpTimeline> timeline;
     std::optional<JoinPoint> join_point;

@@ -30,6 +30,19 @@ StreamNotices::b_frames ()
 }
 
 void
+StreamNotices::large_packets (Media media, std::size_t bytes)
+{
+  GST_ELEMENT_WARNING (element_, STREAM, FORMAT,
+      ("The %s comes in packets too large for many networks on the way to "
+       "viewers. Let the sender make them of 1200 bytes; with FFmpeg, add "
+       "?pkt_size=1200 to the address.",
+          name_of (media)),
+      ("%zu bytes; above %zu they leave in fragments, above %zu they are "
+       "dropped",
+          bytes, Hub::kSafePacketBytes, Hub::kMaxPacketBytes));
+}
+
+void
 StreamNotices::codec_changed (Media, const std::string &what)
 {
   GST_ELEMENT_INFO (element_, STREAM, FORMAT,

@@ -92,6 +92,7 @@ make_stats (const Hub &hub, const transport::ViewerList &viewers)
                 in.lost.load (), "reordered", G_TYPE_UINT64,
                 in.reordered.load (), "repeated", G_TYPE_UINT64,
                 in.repeated.load (), "stray", G_TYPE_UINT64, in.stray.load (),
+                "large", G_TYPE_UINT64, in.large.load (),
                 "waiting-for-keyframe", G_TYPE_BOOLEAN,
                 gboolean{in.waiting_for_keyframe}, "b-frames", G_TYPE_BOOLEAN,
                 gboolean{in.b_frames}, nullptr))

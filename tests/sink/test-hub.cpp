@@ -2,6 +2,7 @@
 // What the hub makes of a stream, without an element around it and without a clock.
 #include "plugin/sink/hub.h"
 #include "tests/codec/recorded.h"
+#include "tests/src/packets.h"
 
 #include <algorithm>
 
@@ -59,6 +60,10 @@ public:
     list.push_back (waiting ? "waiting" : "keyframe");
   }
   void b_frames () override { list.push_back ("b-frames"); }
+  void large_packets (Media, std::size_t bytes) override
+  {
+    list.push_back ("large " + std::to_string (bytes));
+  }
   void codec_changed (Media, const std::string &what) override
   {
     list.push_back (what);
@@ -235,13 +240,34 @@ bad_packets_are_counted_and_go_nowhere ()
   g_assert_true (f.line.packets.empty ());
   g_assert_cmpuint (f.counters ().packets, ==, 0);
 
-  // 64 kB of payload that means nothing are RTP all the same.
+  // A payload that means nothing is RTP all the same.
+  garbage.resize (1200);
   std::copy_n (good.begin (), 12, garbage.begin ());
   f.push (garbage);
   f.push (good); // the same number: it came before
   g_assert_cmpuint (f.counters ().packets, ==, 1);
   g_assert_cmpuint (f.counters ().repeated, ==, 1);
   g_assert_cmpuint (f.counters ().join_points, ==, 0);
+}
+
+// FFmpeg's own size is warned of once, and goes on; what is larger does not.
+void
+large_packets ()
+{
+  Fixture f;
+  f.video ("VP8");
+  packets::Rtp rtp;
+  for (std::size_t size : {1400, 1401, 1472, 1500, 1501, 9000, 1400}) {
+    rtp.sequence++;
+    rtp.payload.assign (size - 12, 0x10);
+    f.push (packets::rtp (rtp));
+  }
+  g_assert_true (f.notes.list == std::vector<std::string>{"large 1401"});
+  g_assert_cmpuint (f.counters ().large, ==, 5);
+  g_assert_cmpuint (f.line.packets.size (), ==, 5);
+  // The viewers see that something is missing.
+  g_assert_cmpuint (be16 (f.line.packets[4], 2), ==,
+      static_cast<std::uint16_t> (be16 (f.line.packets[0], 2) + 6));
 }
 
 static void
@@ -351,6 +377,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sink/hub/recorded", recorded_streams);
   g_test_add_func ("/sink/hub/repeated-and-late", repeated_and_late_packets);
   g_test_add_func ("/sink/hub/bad", bad_packets_are_counted_and_go_nowhere);
+  g_test_add_func ("/sink/hub/large-packets", large_packets);
   g_test_add_func ("/sink/hub/b-frames",
       b_frames_are_told_once_for_each_sender);
   g_test_add_func ("/sink/hub/keyframes", a_wait_for_keyframes_is_told);

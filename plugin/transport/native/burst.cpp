@@ -58,10 +58,8 @@ Burst::copy (Media media, std::uint64_t number, GstBufferList *list,
     }
     if (bytes < header)
       continue;
-    if (bytes > kMaxPacketBytes) {
-      burst->oversized_++;
+    if (bytes > kMaxPacketBytes)
       continue;
-    }
     std::uint64_t sequence = extend (be16 ({to, bytes}, 2), last);
     if (!last || sequence > *last)
       last = sequence;

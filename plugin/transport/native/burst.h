@@ -29,8 +29,8 @@ public:
     std::uint16_t bytes; // with the header
   };
 
-  // What no UDP packet with its SRTP tag could carry is left out.
-  static constexpr std::size_t kMaxPacketBytes = 1400;
+  // What is larger is left out.
+  static constexpr std::size_t kMaxPacketBytes = 1500;
 
   // Copies valid RTP packets. last: the highest extended sequence number so far, or
   // nothing before the first packet; it is carried on. join: the
@@ -59,8 +59,6 @@ public:
   {
     return !packets_.empty () && ends_frame (packets_.back ());
   }
-  // Packets of the source that were too large.
-  unsigned oversized () const { return oversized_; }
   std::uint32_t timestamp (const Packet &packet) const
   {
     return be32 ({&bytes_[packet.offset], packet.header}, 4);
@@ -88,7 +86,6 @@ private:
   SenderClock clock_;
   std::int64_t arrival_us_;
   std::optional<std::uint64_t> join_;
-  unsigned oversized_ = 0;
   std::size_t used_ = 0; // of bytes_
   std::vector<Packet> packets_;
   std::unique_ptr<std::uint8_t[]> bytes_;
