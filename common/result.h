@@ -22,6 +22,7 @@ enum class Code
   not_found, // no such thing, or no longer
   method_not_allowed, // the thing exists, the verb does not apply
   not_acceptable, // an offer that shares no codec with the stream
+  no_receiver, // an offer with no section that could receive the stream
   conflict, // right request, wrong state; may be right later
   precondition_failed, // a stale entity tag
   too_large, // over a bound
@@ -49,6 +50,7 @@ http_status (Code code)
     case Code::method_not_allowed:
       return 405;
     case Code::not_acceptable:
+    case Code::no_receiver:
       return 406;
     case Code::conflict:
       return 409;

@@ -18,22 +18,28 @@ answered_setup (Setup offered, Setup local)
 }
 
 static void
-write_accepted (SdpWriter &sdp, const Plan &plan, const Section &section,
-    const LocalDescription &local)
+write_transport (SdpWriter &sdp, const Plan &plan,
+    const LocalTransport &transport)
 {
-  const MediaPlan &media = *section.accepted;
-  const LocalTransport &transport = local.transport;
-  sdp.media_line (section, "9", format_list (media));
-  if (!section.mid.empty ())
-    sdp.line ({"a=mid:", section.mid});
-  sdp.line ({"a=sendonly"});
-  sdp.line ({"a=msid:", local.stream_id, " ", name_of (media.media)});
   sdp.line ({"a=ice-ufrag:", transport.ice.ufrag});
   sdp.line ({"a=ice-pwd:", transport.ice.pwd});
   if (transport.ice.trickle)
     sdp.line ({"a=ice-options:trickle"});
   sdp.fingerprint (transport.fingerprint);
   sdp.setup (answered_setup (plan.setup, transport.setup));
+}
+
+static void
+write_accepted (SdpWriter &sdp, const Plan &plan, const Section &section,
+    const LocalDescription &local)
+{
+  const MediaPlan &media = *section.accepted;
+  sdp.media_line (section, "9", format_list (media));
+  if (!section.mid.empty ())
+    sdp.line ({"a=mid:", section.mid});
+  sdp.line ({"a=sendonly"});
+  sdp.line ({"a=msid:", local.stream_id, " ", name_of (media.media)});
+  write_transport (sdp, plan, local.transport);
   sdp.line ({"a=rtcp-mux"});
   sdp.line ({"a=rtcp-mux-only"});
   sdp.codec (media);
@@ -44,12 +50,16 @@ write_accepted (SdpWriter &sdp, const Plan &plan, const Section &section,
     sdp.ssrc (media, *stream, local.cname);
 }
 
+// Nothing but the port has a meaning in a section that is refused (RFC 9429, section 5.3.1). The
+// transport is for GStreamer's viewers: webrtcbin takes no answer with a section without.
 static void
-write_rejected (SdpWriter &sdp, const Section &section)
+write_rejected (SdpWriter &sdp, const Plan &plan, const Section &section,
+    const LocalTransport &transport)
 {
   sdp.media_line (section, "0", section.formats);
   if (!section.mid.empty ())
     sdp.line ({"a=mid:", section.mid});
+  write_transport (sdp, plan, transport);
   sdp.line ({"a=inactive"});
 }
 
@@ -81,7 +91,7 @@ make_answer (const Plan &plan, const LocalDescription &local)
   for (auto section = plan.sections.begin (); section != plan.sections.end ();
        ++section) {
     if (!section->accepted) {
-      write_rejected (sdp, *section);
+      write_rejected (sdp, plan, *section, local.transport);
       continue;
     }
     write_accepted (sdp, plan, *section, local);

@@ -110,7 +110,9 @@ read_answer (std::string_view answer, const StreamDescription &stream,
     const TransportCapabilities &transport)
 {
   Result<Plan> plan = make_plan (answer, stream, transport);
-  if (!plan && plan.error ().code == Code::not_acceptable)
+  if (!plan
+      && (plan.error ().code == Code::not_acceptable
+          || plan.error ().code == Code::no_receiver))
     return Error{Code::unprocessable,
         "the answer takes nothing of the stream: " + plan.error ().what};
   if (!plan)

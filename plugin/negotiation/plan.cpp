@@ -363,7 +363,7 @@ Planner::nothing_usable () const
   what += ", and the offer has no section to receive it";
   if (!notes_.empty ())
     what += ": " + notes_;
-  return {Code::not_acceptable, std::move (what)};
+  return {Code::no_receiver, std::move (what)};
 }
 
 Result<Plan>

@@ -35,7 +35,8 @@ Endpoint::answered (const Request &request, Result<Answer> answer)
 {
   if (answer)
     return open_session (request, *answer, false);
-  if (answer.error ().code == Code::not_acceptable)
+  // A viewer that lacks the codec is told so: the same codec in an offer of ours would not help it.
+  if (answer.error ().code == Code::no_receiver)
     return invite (request, answer.error ());
   GST_INFO ("offer %" G_GUINT64_FORMAT " is refused: %s", request.id,
       answer.error ().what.c_str ());

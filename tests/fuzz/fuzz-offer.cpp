@@ -90,6 +90,7 @@ LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
     else
       require (plan.error ().code == Code::bad_request
               || plan.error ().code == Code::not_acceptable
+              || plan.error ().code == Code::no_receiver
               || plan.error ().code == Code::too_large,
           "code");
   }

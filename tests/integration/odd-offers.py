@@ -7,11 +7,15 @@ import os
 import time
 import urllib.parse
 
-from harness import MAY_LOSE, SOURCE, Feed, Launch, Viewers, check, http, run
+from harness import MAY_LOSE, SOURCE, TRANSPORT, Feed, Launch, Viewers, check, http, run
 
 # The index speaks of a transport that takes every header extension it knows; webrtcbin takes none,
 # native one, so that two meanings of another one's number do not matter.
 ANOTHER_STATUS = {"odd/extmap-conflict.sdp": 201}
+# An offer without a section for the stream, and none at all, is answered by a counter-offer; on native.
+COUNTER_OFFER = TRANSPORT == "native"
+if COUNTER_OFFER:
+    ANOTHER_STATUS["odd/empty.sdp"] = 406
 
 
 def index():
@@ -51,6 +55,10 @@ def test():
             session = urllib.parse.urljoin(launch.url, headers["Location"])
             check(http("DELETE", session)[0] == 200, f"{name}: DELETE")
             check(http("DELETE", session)[0] == 404, f"{name}: DELETE again")
+        elif COUNTER_OFFER and (verdict == "no_receiver" or name == "odd/empty.sdp"):
+            check(headers["Content-Type"].startswith("application/sdp;"), f"{name}: {headers['Content-Type']}")
+            check(body.count(b"a=sendonly") == 2, f"{name}: {body!r}")
+            check(http("DELETE", urllib.parse.urljoin(launch.url, headers["Location"]))[0] == 200, f"{name}: DELETE")
         else:
             check(400 <= status < 500, f"{name}: {status}")
             check(headers["Content-Type"] == "application/problem+json", f"{name}: {headers['Content-Type']}")

@@ -83,6 +83,8 @@ name_of (Code code)
   switch (code) {
     case Code::bad_request:
       return "bad_request";
+    case Code::no_receiver:
+      return "no_receiver";
     case Code::not_acceptable:
       return "not_acceptable";
     case Code::too_large:

@@ -440,6 +440,12 @@ answer_text ()
       "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n"
       "c=IN IP4 0.0.0.0\r\n"
       "a=mid:2\r\n"
+      "a=ice-ufrag:abcd1234\r\n"
+      "a=ice-pwd:0123456789abcdefghijkl\r\n"
+      "a=fingerprint:sha-256 "
+      "A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:"
+      "A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5:A5\r\n"
+      "a=setup:passive\r\n"
       "a=inactive\r\n"
       "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n"
       "c=IN IP4 0.0.0.0\r\n"
@@ -510,7 +516,7 @@ bounds ()
 
   // A stream of nothing refuses everything.
   g_assert_true (refusal_of (offer_named ("odd/sendrecv.sdp"), {}).code
-      == Code::not_acceptable);
+      == Code::no_receiver);
 }
 
 static void

@@ -290,8 +290,9 @@ class Conformance(unittest.TestCase):
 
     def test_W05(self):
         """MUST | counter-offer: 406, `application/sdp`, an offer of JSEP 5.2.1, `Location`"""
-        # Asked for by an empty body; and in place of an offer that shares no codec with the stream.
-        for body in ["", Peer(audio=False, codec="VP8").sdp(), Peer().sdp(direction="sendonly")]:
+        # Asked for by an empty body; and in place of an offer that has no place for the stream.
+        self.assert_error(self.call("POST", "/whep/cam", Peer(audio=False, codec="VP8").sdp(), {"Content-Type": SDP}), 406)
+        for body in ["", Peer().sdp(direction="sendonly")]:
             response = self.counter_offer(body)
             self.assertTrue(response.headers["Content-Type"].startswith(SDP))
             offer = response.body

@@ -66,11 +66,6 @@ ViewerFeed::push (PacketBatch &batch, const GroupCache *group,
   if (is_too_slow (batch))
     return drop (batch, counters, id);
   if (past_) {
-    // Twice the time that it should take, and it is not there.
-    if (!past_->packets.empty ()
-        && g_get_monotonic_time () - past_->began_us > 2 * past_->plan.takes_us
-                + static_cast<gint64> (kMaxQueueTime / GST_USECOND))
-      return drop (batch, counters, id);
     for (unsigned i = 0; i < batch.size (); i++)
       past_->packets.push_back (
           {Ref<GstBuffer>::retain (gst_buffer_list_get (batch.packets (), i)),
