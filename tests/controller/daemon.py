@@ -28,11 +28,6 @@ def wait_until(condition, what="condition"):
     raise AssertionError("timed out waiting for " + what)
 
 
-def without_leaks(env):
-    """For a program whose leaks are not ours to find: the sanitizer's quick way up the stack."""
-    return {**env, "ASAN_OPTIONS": env.get("ASAN_OPTIONS", "") + ":detect_leaks=0:fast_unwind_on_malloc=1"}
-
-
 def process_ids_with(marker):
     """The living processes that have this text in an argument."""
     found = []

@@ -11,7 +11,8 @@ import tempfile
 import threading
 import unittest
 
-from daemon import DaemonTest, wait_until, without_leaks
+from daemon import DaemonTest, wait_until
+from harness import without_leaks
 
 VIEWER = os.environ["TEST_VIEWER"]
 
