@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/packet-batch.h"
 
+#include "common/bytes.h"
+
 #include <array>
 
 namespace restream::transport {
@@ -26,7 +28,7 @@ with_header (GstBuffer *packet, std::uint8_t payload_type,
   std::array<std::uint8_t, kRtpHeaderBytes> header;
   gst_buffer_extract (packet, 0, header.data (), header.size ());
   write_payload_type (header.data (), payload_type);
-  GST_WRITE_UINT32_BE (&header[4], timestamp);
+  put_be32 (header, 4, timestamp);
   gst_buffer_fill (copy.get (), 0, header.data (), header.size ());
   gst_buffer_copy_into (copy.get (), packet,
       static_cast<GstBufferCopyFlags> (GST_BUFFER_COPY_FLAGS

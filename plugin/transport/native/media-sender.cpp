@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/media-sender.h"
 
+#include "common/bytes.h"
 #include "plugin/transport/native/ntp-clock.h"
 #include "plugin/transport/native/rtcp/rtcp-writer.h"
 #include "plugin/transport/native/rtcp/rtx.h"
@@ -32,8 +33,9 @@ count (std::atomic<std::uint64_t> &counter, std::uint64_t n)
 void
 write_stamp (std::uint8_t *header, const ViewerLine::Stamp &stamp)
 {
-  GST_WRITE_UINT16_BE (header + 2, static_cast<std::uint16_t> (stamp.sequence));
-  GST_WRITE_UINT32_BE (header + 4, stamp.timestamp);
+  const std::span<std::uint8_t> h (header, 8); // up to the SSRC
+  put_be16 (h, 2, static_cast<std::uint16_t> (stamp.sequence));
+  put_be32 (h, 4, stamp.timestamp);
 }
 
 } // namespace
@@ -306,9 +308,9 @@ MediaSender::retransmit (Media media, const PacketRing::Entry &entry,
       return;
     // The original sequence number is a part of the payload (RFC 4588, section 4).
     std::size_t clear = header->bytes - 2;
-    GST_WRITE_UINT32_BE (out + 4, stamp.timestamp);
-    GST_WRITE_UINT16_BE (out + clear,
-        static_cast<std::uint16_t> (stamp.sequence));
+    const std::span<std::uint8_t> written (out, header->bytes);
+    put_be32 (written, 4, stamp.timestamp);
+    put_be16 (written, clear, static_cast<std::uint16_t> (stamp.sequence));
     std::memcpy (out + header->bytes, header->payload.data (),
         header->payload.size ());
     bytes = srtp_.protect_rtp (out, clear,
