@@ -170,10 +170,18 @@ counter_offer ()
 {
   Fixture f;
   f.backend.invites = true;
+  // Who lacks the codec is told so: no offer of ours would help.
+  f.backend.refusal = Error{Code::not_acceptable, "no common codec"};
+  Reply refused =
+      f.call ("POST /whep", "Content-Type: application/sdp\r\n", "x");
+  g_assert_cmpint (refused.status, ==, 406);
+  g_assert_cmpstr (refused.header ("content-type").c_str (), ==,
+      "application/problem+json");
+  g_assert_nonnull (strstr (refused.body.c_str (), "no common codec"));
   for (const char *body : {"", "x"}) {
     f.backend.refusal.reset ();
     if (*body)
-      f.backend.refusal = Error{Code::not_acceptable, "no common codec"};
+      f.backend.refusal = Error{Code::no_receiver, "no section for it"};
     Reply reply =
         f.call ("POST /whep", "Content-Type: application/sdp\r\n", body);
     g_assert_cmpint (reply.status, ==, 406);
