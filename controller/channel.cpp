@@ -105,6 +105,10 @@ parse_reply (const GstStructure *reply, const char *name)
   if (const char *message = gst_structure_get_string (reply, "message"))
     error.what = message;
   gst_structure_get_uint (reply, "retry-after", &error.retry_after_s);
+  // Two codes share a status.
+  gboolean invite = FALSE;
+  if (gst_structure_get_boolean (reply, "invite", &invite) && invite)
+    error.code = Code::no_receiver;
   return error;
 }
 

@@ -10,7 +10,8 @@ error_reply (const Error &error)
 {
   return gst_structure_new ("rtprestream-error", "status", G_TYPE_UINT,
       http_status (error.code), "message", G_TYPE_STRING, error.what.c_str (),
-      "retry-after", G_TYPE_UINT, error.retry_after_s, nullptr);
+      "retry-after", G_TYPE_UINT, error.retry_after_s, "invite",
+      G_TYPE_BOOLEAN, error.code == Code::no_receiver, nullptr);
 }
 
 void

@@ -39,7 +39,8 @@ install_sink_signals (GObjectClass *gobject_class, const SinkActions &actions)
    * @options: (nullable): `loopback` (boolean): offer loopback candidates too
    * @promise: replies `rtprestream-viewer` with `viewer-id` and `answer` (strings), or
    *   `rtprestream-error` with `status` (uint, as of HTTP: 400 a bad offer, 406 no common codec, 409 no stream (yet), 413 too
-   *   large, 503 too many viewers, 504 no answer in time, …), `message` (string) and `retry-after` (uint, seconds; 0 = no advice)
+   *   large, 503 too many viewers, 504 no answer in time, …), `message` (string), `retry-after` (uint, seconds; 0 = no advice)
+   *   and `invite` (boolean: the offer has no section that could receive, #GstRtpRestreamSink::invite-viewer may help)
    *
    * Adds a viewer. The offer must be complete; the answer has all candidates.
    *
