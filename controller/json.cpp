@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "controller/json.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -342,6 +343,48 @@ JsonWriter::value (const std::vector<std::string> &list)
   for (const std::string &item : list)
     value (item);
   return end_array ();
+}
+
+JsonWriter &
+JsonWriter::value (JsonNode *node)
+{
+  if (JSON_NODE_HOLDS_OBJECT (node)) {
+    begin_object ();
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *member;
+    json_object_iter_init_ordered (&iter, json_node_get_object (node));
+    while (json_object_iter_next_ordered (&iter, &name, &member))
+      key (name).value (member);
+    return end_object ();
+  }
+  if (JSON_NODE_HOLDS_ARRAY (node)) {
+    begin_array ();
+    JsonArray *array = json_node_get_array (node);
+    for (guint i = 0; i < json_array_get_length (array); i++)
+      value (json_array_get_element (array, i));
+    return end_array ();
+  }
+  switch (json_node_get_value_type (node)) {
+    case G_TYPE_STRING:
+      return value (json_node_get_string (node));
+    case G_TYPE_BOOLEAN:
+      return value (bool (json_node_get_boolean (node)));
+    case G_TYPE_INT64:
+      return value (std::int64_t (json_node_get_int (node)));
+    case G_TYPE_DOUBLE: {
+      double number = json_node_get_double (node);
+      if (!std::isfinite (number))
+        return null (); // 1e999 is valid JSON
+      char text[64];
+      auto end = std::to_chars (text, text + sizeof text, number).ptr;
+      separate ();
+      text_.append (text, end);
+      return *this;
+    }
+    default:
+      return null ();
+  }
 }
 
 JsonWriter &

@@ -78,6 +78,8 @@ public:
   // No decimals if integral, else three.
   JsonWriter &value (double number);
   JsonWriter &value (const std::vector<std::string> &list);
+  // Whatever it is, with all its digits.
+  JsonWriter &value (JsonNode *node);
   JsonWriter &null ();
   template <typename T> JsonWriter &member (std::string_view name, const T &v)
   {

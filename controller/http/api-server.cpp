@@ -239,8 +239,10 @@ ApiServer::route_process_write (Request &request)
   manager_.remove (path[3], [reply = request.reply] (Result<void> result) {
     if (result)
       reply->ok ();
-    else
+    else if (result.error ().code == Code::not_found)
       reply->error (kUnknownProcess);
+    else
+      reply->error ({500, "Process can't be deleted", result.error ().what});
   });
   return true;
 }
@@ -322,24 +324,36 @@ ApiServer::add (Request &request)
         {400, "At least one input and one output need to be defined", ""});
   config.fill_ids ();
   std::string id = config.id;
-  if (auto ok = manager_.add (std::move (config)); !ok)
-    return request.reply->error (
-        manager_error (ok.error (), "Invalid process config"));
+  manager_.add (std::move (config),
+      [this, id, reply = request.reply] (Result<void> ok) {
+        if (!ok)
+          return reply->error (
+              manager_error (ok.error (), "Invalid process config"));
+        answer_config (*reply, id);
+      });
+}
+
+void
+ApiServer::answer_config (Reply &reply, const std::string &id) const
+{
+  const Task *task = manager_.find (id);
+  if (!task) // deleted meanwhile
+    return reply.error ({404, "Process not found", id});
   JsonWriter json;
-  manager_.find (id)->config ().write (json);
-  request.reply->json (200, std::move (json));
+  task->config ().write (json);
+  reply.json (200, std::move (json));
 }
 
 void
 ApiServer::update (Request &request, const std::string &id)
 {
-  const Task *task = manager_.find (id);
-  if (!task)
+  const ProcessConfig *latest = manager_.latest_config (id);
+  if (!latest)
     return request.reply->error ({404, "Process not found", id});
   auto body = read_body (request.message);
   if (!body)
     return request.reply->error (body_error (body.error ()));
-  ProcessConfig config = task->config ();
+  ProcessConfig config = *latest;
   if (auto ok = config.merge (json_node_get_object (body->get ())); !ok)
     return request.reply->error ({400, "Invalid JSON", ok.error ().what});
   if (config.type != "ffmpeg")
@@ -348,17 +362,13 @@ ApiServer::update (Request &request, const std::string &id)
     return request.reply->error (
         {400, "At least one input and one output need to be defined", ""});
   config.fill_ids ();
+  std::string new_id = config.id;
   manager_.update (id, std::move (config),
-      [this, id, reply = request.reply] (Result<void> ok) {
+      [this, new_id, reply = request.reply] (Result<void> ok) {
         if (!ok)
           return reply->error (
               manager_error (ok.error (), "Process can't be updated"));
-        const Task *updated = manager_.find (id);
-        if (!updated) // deleted meanwhile
-          return reply->error ({404, "Process not found", id});
-        JsonWriter json;
-        updated->config ().write (json);
-        reply->json (200, std::move (json));
+        answer_config (*reply, new_id);
       });
 }
 
@@ -379,7 +389,7 @@ ApiServer::command (Request &request, const std::string &id)
       reply->error (manager_error (result.error (), "Command failed"));
   };
   if (word == "start")
-    done (manager_.start (id));
+    manager_.start (id, done);
   else if (word == "stop")
     manager_.stop (id, done);
   else if (word == "restart")

@@ -56,6 +56,7 @@ private:
   void add (Request &request);
   void update (Request &request, const std::string &id);
   void command (Request &request, const std::string &id);
+  void answer_config (Reply &reply, const std::string &id) const;
 
   Ref<SoupServer> server_;
   ProcessManager &manager_;

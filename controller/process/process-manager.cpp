@@ -3,6 +3,8 @@
 
 #include "controller/log.h"
 
+#include <utility>
+
 namespace restream {
 
 namespace {
@@ -14,6 +16,12 @@ Error
 unknown_process (const std::string &id)
 {
   return {Code::not_found, "unknown process (" + id + ")"};
+}
+
+Error
+shutting_down ()
+{
+  return {Code::unavailable, "shutting down"};
 }
 
 } // namespace
@@ -39,18 +47,48 @@ ProcessManager::note (const std::string &id, const std::string &text)
 }
 
 void
-ProcessManager::changed ()
+ProcessManager::set_store (StateStore *store)
 {
-  if (on_change_)
-    on_change_ ();
+  store_ = store;
+  if (store_)
+    store_->set_on_failure ([this] { go_back (); });
+}
+
+ProcessManager::Slot *
+ProcessManager::live (const std::string &id)
+{
+  auto it = slots_.find (id);
+  return it != slots_.end () && it->second.latest && tasks_.contains (id)
+      ? &it->second
+      : nullptr;
+}
+
+const ProcessConfig *
+ProcessManager::latest_config (const std::string &id) const
+{
+  auto it = slots_.find (id);
+  return it != slots_.end () && it->second.latest && tasks_.contains (id)
+      ? &it->second.latest->config
+      : nullptr;
+}
+
+const Metadata *
+ProcessManager::metadata (const std::string &id) const
+{
+  auto it = slots_.find (id);
+  return it != slots_.end () && it->second.kept && tasks_.contains (id)
+      ? &it->second.kept->metadata
+      : nullptr;
 }
 
 std::shared_ptr<Task>
-ProcessManager::make_task (ProcessConfig config)
+ProcessManager::make_task (const ProcessRecord &record)
 {
-  auto task = std::make_shared<Task> (std::move (config), settings_.ffmpeg,
+  auto task = std::make_shared<Task> (record.config, settings_.ffmpeg,
       [this] { return hooks_; });
-  task->created_at_s = task->updated_at_s = wall_clock_s ();
+  task->created_at_s = record.created_at_s;
+  task->updated_at_s = record.updated_at_s;
+  task->restore_order (record.order);
   return task;
 }
 
@@ -58,7 +96,7 @@ Result<void>
 ProcessManager::check_room (const Task *starting) const
 {
   if (shutting_down_)
-    return Error{Code::unavailable, "shutting down"};
+    return shutting_down ();
   if (settings_.max_processes == 0)
     return {};
   std::uint64_t running = 0;
@@ -72,47 +110,162 @@ ProcessManager::check_room (const Task *starting) const
 }
 
 Result<void>
-ProcessManager::add (ProcessConfig config)
+ProcessManager::put (const std::string &id, Record record)
 {
-  if (auto ok = config.validate (); !ok)
-    return ok;
-  if (tasks_.contains (config.id))
-    return Error{Code::bad_request, "process already exists"};
-  if (tasks_.size () >= kMaxTasks)
-    return Error{Code::bad_request, "too many processes"};
-  bool start = config.autostart;
-  auto task = make_task (std::move (config));
-  if (start) {
-    if (auto ok = check_room (nullptr); !ok)
+  if (store_ && record) {
+    if (auto ok = store_->put (*record); !ok)
       return ok;
-    if (auto ok = task->start (); !ok)
-      return ok;
+  } else if (store_) {
+    store_->erase (id);
   }
-  tasks_[task->id ()] = task;
-  log_event (G_LOG_LEVEL_INFO, task->id (), "added");
-  changed ();
+  slots_[id].latest = std::move (record);
   return {};
 }
 
-Result<void>
-ProcessManager::restore (ProcessConfig config, Order order,
-    std::int64_t created_at_s, std::int64_t updated_at_s)
+// The record is where it is to be, and what came before it is history.
+void
+ProcessManager::settle (const std::string &id, const Record &record)
 {
-  if (tasks_.contains (config.id))
+  auto it = slots_.find (id);
+  if (it == slots_.end ())
+    return;
+  it->second.kept = record;
+  if (!it->second.kept && !it->second.latest)
+    slots_.erase (it);
+}
+
+void
+ProcessManager::commit (Done done)
+{
+  if (store_)
+    store_->commit (std::move (done));
+  else
+    done ({});
+}
+
+// A write has failed, and everybody who waits for one will be told so.
+void
+ProcessManager::go_back ()
+{
+  auto keep = [] (const Result<void> &ok) {
+    if (!ok) // it was there before, so there is room for it
+      log_event (G_LOG_LEVEL_WARNING, "", ok.error ().what);
+  };
+  for (auto it = slots_.begin (); it != slots_.end ();) {
+    auto &[id, slot] = *it;
+    if (slot.kept && slot.latest == slot.kept) {
+      it++;
+      continue;
+    }
+    // A stop happens all the same.
+    if (slot.kept && slot.latest && slot.latest->order == Order::stop
+        && slot.kept->order == Order::start) {
+      ProcessRecord stopped = *slot.kept;
+      stopped.order = Order::stop;
+      slot.kept = std::make_shared<const ProcessRecord> (std::move (stopped));
+    }
+    if (slot.kept) {
+      keep (put (id, slot.kept));
+      it++;
+    } else {
+      store_->erase (id);
+      it = slots_.erase (it);
+    }
+  }
+  app_metadata_.latest = app_metadata_.kept;
+  keep (store_->put_app_metadata (app_metadata_.kept));
+}
+
+void
+ProcessManager::change (const std::string &id, Record record, Done failed,
+    std::function<void ()> carry_out)
+{
+  if (auto ok = put (id, record); !ok)
+    return failed (ok);
+  commit ([this, id, record, failed = std::move (failed),
+              carry_out = std::move (carry_out)] (Result<void> ok) {
+    if (!ok)
+      return failed (ok);
+    settle (id, record);
+    carry_out ();
+  });
+}
+
+void
+ProcessManager::add (ProcessConfig config, Done done)
+{
+  if (auto ok = config.validate (); !ok)
+    return done (ok);
+  if (shutting_down_)
+    return done (shutting_down ());
+  if (tasks_.contains (config.id) || slots_.contains (config.id))
+    return done (Error{Code::bad_request, "process already exists"});
+  if (slots_.size () >= kMaxTasks)
+    return done (Error{Code::bad_request, "too many processes"});
+  auto record = std::make_shared<ProcessRecord> ();
+  record->order = config.autostart ? Order::start : Order::stop;
+  if (record->order == Order::start)
+    if (auto ok = check_room (nullptr); !ok)
+      return done (ok);
+  record->config = std::move (config);
+  record->created_at_s = record->updated_at_s = wall_clock_s ();
+  const std::string &id = record->config.id;
+  change (id, record, done, [this, record, done] { added (record, done); });
+}
+
+void
+ProcessManager::added (const Record &record, const Done &done)
+{
+  const std::string &id = record->config.id;
+  auto task = make_task (*record);
+  Result<void> started;
+  if (record->order == Order::start) {
+    started = check_room (nullptr);
+    if (started)
+      started = task->start ();
+  }
+  if (!started && !shutting_down_) {
+    settle (id, nullptr); // even if it cannot be taken out of the store
+    return change (id, nullptr, done, [done, started] { done (started); });
+  }
+  tasks_[id] = task;
+  log_event (G_LOG_LEVEL_INFO, id, "added");
+  done ({});
+}
+
+Result<void>
+ProcessManager::restore (ProcessRecord record)
+{
+  const std::string id = record.config.id;
+  if (slots_.contains (id))
     return Error{Code::bad_request, "process already exists"};
-  auto task = make_task (std::move (config));
-  task->created_at_s = created_at_s;
-  task->updated_at_s = updated_at_s;
-  task->restore_order (order);
-  tasks_[task->id ()] = task;
+  if (slots_.size () >= kMaxTasks)
+    return Error{Code::bad_request, "too many processes"};
+  if (record.invalid.empty ())
+    if (auto ok = record.config.validate (); !ok)
+      record.invalid = ok.error ().what;
+  auto kept = std::make_shared<const ProcessRecord> (std::move (record));
+  slots_[id] = {kept, kept};
+  auto task = make_task (*kept);
+  tasks_[id] = task;
+  if (!kept->invalid.empty ())
+    task->process ().refuse (kept->invalid);
   return {};
+}
+
+void
+ProcessManager::restore_app_metadata (Metadata metadata)
+{
+  app_metadata_.latest = app_metadata_.kept = std::move (metadata);
 }
 
 void
 ProcessManager::start_ordered ()
 {
   for (const auto &[id, task] : tasks_) {
-    if (task->order () != Order::start)
+    Slot *slot = live (id);
+    if (!slot || !slot->latest->invalid.empty ()
+        || task->order () != Order::start)
       continue;
     if (auto room = check_room (task.get ()); !room)
       task->process ().refuse (room.error ().what);
@@ -121,61 +274,142 @@ ProcessManager::start_ordered ()
   }
 }
 
-Result<void>
-ProcessManager::start (const std::string &id)
+void
+ProcessManager::start (const std::string &id, Done done)
 {
-  auto task = lookup (id);
-  if (!task)
-    return unknown_process (id);
-  if (auto ok = check_room (task.get ()); !ok)
-    return ok;
-  auto result = task->start ();
-  changed ();
-  return result;
+  Slot *slot = live (id);
+  if (!slot)
+    return done (unknown_process (id));
+  if (!slot->latest->invalid.empty ())
+    return done (Error{Code::bad_request, slot->latest->invalid});
+  if (auto ok = check_room (lookup (id).get ()); !ok)
+    return done (ok);
+  auto record = std::make_shared<ProcessRecord> (*slot->latest);
+  record->order = Order::start;
+  change (id, record, done, [this, weak = std::weak_ptr (lookup (id)), done] {
+    auto task = weak.lock ();
+    if (!task)
+      return done ({}); // deleted since
+    // Others may have been first.
+    auto ok = check_room (task.get ());
+    if (ok)
+      return done (task->start ());
+    task->restore_order (Order::start);
+    if (!task->process ().running ())
+      task->process ().refuse (ok.error ().what);
+    done (ok);
+  });
 }
 
 void
 ProcessManager::stop (const std::string &id, Done done)
 {
-  auto task = lookup (id);
-  if (!task)
+  Slot *slot = live (id);
+  if (!slot)
     return done (unknown_process (id));
-  task->stop (std::move (done));
-  changed ();
+  auto record = std::make_shared<ProcessRecord> (*slot->latest);
+  record->order = Order::stop;
+  auto weak = std::weak_ptr (lookup (id));
+  auto stop_task = [weak, done] (Result<void> stored) {
+    auto task = weak.lock ();
+    if (!task)
+      return done (stored);
+    task->stop ([done, stored] (Result<void> ok) { done (ok ? stored : ok); });
+  };
+  change (id, record, stop_task, [stop_task] { stop_task ({}); });
 }
 
 void
 ProcessManager::restart (const std::string &id, Done done)
 {
-  if (auto task = lookup (id))
-    return task->restart (std::move (done));
+  if (live (id))
+    return lookup (id)->restart (std::move (done));
   done (unknown_process (id));
 }
 
 void
 ProcessManager::reload (const std::string &id, Done done)
 {
-  if (auto task = lookup (id))
-    return task->reload (std::move (done));
-  done (unknown_process (id));
+  Slot *slot = live (id);
+  if (!slot)
+    return done (unknown_process (id));
+  if (!slot->latest->invalid.empty ())
+    return done (Error{Code::bad_request, slot->latest->invalid});
+  lookup (id)->reload (std::move (done));
 }
 
 void
 ProcessManager::update (const std::string &id, ProcessConfig config, Done done)
 {
-  auto task = lookup (id);
-  if (!task)
+  Slot *slot = live (id);
+  if (!slot)
     return done (unknown_process (id));
   if (auto ok = config.validate (); !ok)
     return done (ok);
-  if (config.id != id) // its log, channel and URL are known by the id
-    return done (Error{Code::bad_request, "the ID cannot be changed"});
-  if (config == task->config ())
-    return done ({}); // nothing to restart for
-  task->updated_at_s = wall_clock_s ();
-  log_event (G_LOG_LEVEL_INFO, id, "updated");
-  task->update (std::move (config), std::move (done));
-  changed ();
+  bool moves = config.id != id;
+  if (moves && (tasks_.contains (config.id) || slots_.contains (config.id)))
+    return done (Error{Code::bad_request, "process already exists"});
+  if (config == slot->latest->config && slot->latest->invalid.empty ())
+    return commit (std::move (done)); // nothing to restart for
+  auto record = std::make_shared<ProcessRecord> (*slot->latest);
+  bool was_invalid = !record->invalid.empty ();
+  record->config = std::move (config);
+  record->updated_at_s = wall_clock_s ();
+  record->invalid.clear ();
+  if (moves)
+    return rename (id, std::move (record), std::move (done));
+  change (id, record, done,
+      [this, id, record, was_invalid, weak = std::weak_ptr (lookup (id)),
+          done] {
+        auto task = weak.lock ();
+        if (!task)
+          return done ({}); // deleted since
+        task->updated_at_s = record->updated_at_s;
+        log_event (G_LOG_LEVEL_INFO, id, "updated");
+        task->update (record->config,
+            [this, weak, was_invalid, done] (Result<void> ok) {
+              auto repaired = weak.lock ();
+              // What could not run since the daemon's start does so now.
+              if (ok && was_invalid && repaired && !shutting_down_
+                  && repaired->order () == Order::start)
+                ok = repaired->start ();
+              done (ok);
+            });
+      });
+}
+
+// Log, channel and URL are known by the id: another one takes a task of its own, when the first has ended.
+void
+ProcessManager::rename (const std::string &id, Record record, Done done)
+{
+  const std::string &target = record->config.id;
+  if (auto ok = put (target, record); !ok)
+    return done (ok);
+  (void) put (id, nullptr); // a removal needs no room
+  commit ([this, id, record, done = std::move (done)] (Result<void> ok) {
+    if (!ok)
+      return done (ok);
+    settle (id, nullptr);
+    settle (record->config.id, record);
+    auto task = lookup (id);
+    task->shut_down ([this, id, record, done] (
+                         Result<void>) { renamed (id, record, done); });
+  });
+}
+
+void
+ProcessManager::renamed (const std::string &id, const Record &record,
+    const Done &done)
+{
+  const std::string &target = record->config.id;
+  auto before = lookup (id);
+  auto task = make_task (*record);
+  task->process ().log () = before->process ().log ();
+  tasks_.erase (id);
+  tasks_[target] = task;
+  log_event (G_LOG_LEVEL_INFO, target, "renamed, was " + id);
+  done (task->order () == Order::start && !shutting_down_ ? task->start ()
+                                                          : Result<void> ());
 }
 
 void
@@ -184,17 +418,55 @@ ProcessManager::remove (const std::string &id, Done done)
   auto task = lookup (id);
   if (!task)
     return done (unknown_process (id));
-  task->stop ([this, id, weak = std::weak_ptr (task), done = std::move (done)] (
-                  Result<void>) {
-    // Another removal may have been first, and a start in between is overruled.
-    auto stopped = weak.lock ();
-    if (stopped && lookup (id) == stopped) {
-      stopped->stop (nullptr);
-      tasks_.erase (id);
-      log_event (G_LOG_LEVEL_INFO, id, "deleted");
-      changed ();
-    }
-    done ({});
+  auto end = [this, id, weak = std::weak_ptr (task), done] {
+    auto ending = weak.lock ();
+    if (!ending)
+      return done ({});
+    ending->stop ([this, id, weak, done] (Result<void>) {
+      // Another removal may have been first.
+      auto stopped = weak.lock ();
+      if (stopped && lookup (id) == stopped) {
+        tasks_.erase (id);
+        log_event (G_LOG_LEVEL_INFO, id, "deleted");
+      }
+      done ({});
+    });
+  };
+  if (live (id))
+    return change (id, nullptr, done, end);
+  // On its way out already.
+  commit ([done, end] (Result<void> ok) { ok ? end () : done (ok); });
+}
+
+void
+ProcessManager::set_metadata (const std::string &id, const std::string &key,
+    JsonNode *value, Done done)
+{
+  Slot *slot = live (id);
+  if (!slot)
+    return done (unknown_process (id));
+  auto record = std::make_shared<ProcessRecord> (*slot->latest);
+  if (auto ok = record->metadata.set (key, value); !ok)
+    return done (ok);
+  change (id, record, done, [done] { done ({}); });
+}
+
+void
+ProcessManager::set_app_metadata (const std::string &key, JsonNode *value,
+    Done done)
+{
+  Metadata metadata = app_metadata_.latest;
+  if (auto ok = metadata.set (key, value); !ok)
+    return done (ok);
+  if (store_)
+    if (auto ok = store_->put_app_metadata (metadata); !ok)
+      return done (ok);
+  app_metadata_.latest = metadata;
+  commit ([this, metadata = std::move (metadata), done = std::move (done)] (
+              Result<void> ok) {
+    if (ok)
+      app_metadata_.kept = metadata;
+    done (ok);
   });
 }
 
