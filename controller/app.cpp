@@ -28,12 +28,9 @@ App::App (Config config)
     : config_ (std::move (config)), server_ (whep::new_http_server ()),
       pages_ (server_.get (), web::Site::daemon),
       manager_ (manager_settings (config_)),
-      webrtc_ (config_, webrtc_environment ())
+      webrtc_ (config_, webrtc_environment ()), skills_ (config_.ffmpeg_binary)
 {
-  ApiInfo info{config_.id.empty () ? make_short_id () : config_.id,
-      config_.name, config_.api_read_only, config_.host_name};
-  api_ =
-      std::make_unique<ApiServer> (server_.get (), manager_, std::move (info));
+  add_api ();
   whep::ServerOptions options;
   options.prefixes = {"/api/v3/whep", "/whep"};
   options.named_streams = true;
@@ -46,6 +43,21 @@ App::App (Config config)
   options.ice_servers.turn_ttl_s = unsigned (config_.whep_turn_ttl_s);
   whep_ = std::make_unique<whep::Server> (server_.get (), webrtc_, options);
   manager_.set_hooks (&webrtc_);
+}
+
+void
+App::add_api ()
+{
+  api_ = std::make_unique<ApiServer> (server_.get (),
+      ApiOptions{config_.api_read_only, config_.host_name,
+          config_.storage_cors_origins});
+  ApiInfo info;
+  info.id = config_.id.empty () ? make_short_id () : config_.id;
+  info.name = config_.name;
+  ApiParts parts{manager_, skills_, std::move (info),
+      [this] (const std::string &id) { return webrtc_.state (id).viewers; },
+      config_.metrics_enable_prometheus};
+  add_routes (api_->router (), parts);
 }
 
 WebrtcSubsystem::Environment

@@ -3,7 +3,9 @@
 
 #include "controller/config.h"
 #include "controller/http/api-server.h"
+#include "controller/http/routes.h"
 #include "controller/process/process-manager.h"
+#include "controller/skills/skills-reader.h"
 #include "controller/webrtc-subsystem.h"
 #include "plugin/whep/server.h"
 #include "web/pages.h"
@@ -37,12 +39,14 @@ public:
 private:
   Result<void> listen ();
   WebrtcSubsystem::Environment webrtc_environment ();
+  void add_api ();
 
   const Config config_;
   Ref<SoupServer> server_;
   web::Pages pages_; // and all that nobody else answers
   ProcessManager manager_;
   WebrtcSubsystem webrtc_;
+  SkillsReader skills_;
   std::unique_ptr<ApiServer> api_;
   std::unique_ptr<whep::Server> whep_;
 };

@@ -21,7 +21,10 @@ struct Config
   std::string address = "127.0.0.1:8080";
   std::vector<std::string> host_name;
   std::string log_level = "info";
+  std::uint64_t log_max_lines = 1000;
   bool api_read_only = false;
+  std::vector<std::string> storage_cors_origins;
+  bool metrics_enable_prometheus = false;
 
   std::string ffmpeg_binary = "ffmpeg";
   std::uint64_t ffmpeg_max_processes = 0;

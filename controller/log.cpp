@@ -5,6 +5,8 @@
 
 #include <cstdio>
 #include <cstring>
+#include <deque>
+#include <mutex>
 #include <unistd.h>
 
 namespace restream {
@@ -19,6 +21,33 @@ struct LogState
   GLogLevelFlags fatal_mask = G_LOG_LEVEL_ERROR;
   bool journal = false;
 };
+
+// The last events. Libraries log on threads of their own.
+struct Recent
+{
+  std::mutex lock;
+  std::size_t most = 0;
+  std::deque<LogEvent> events;
+};
+
+Recent &
+recent ()
+{
+  static Recent the_recent;
+  return the_recent;
+}
+
+void
+keep (LogEvent event)
+{
+  Recent &kept = recent ();
+  std::lock_guard guard (kept.lock);
+  if (kept.most == 0)
+    return;
+  kept.events.push_back (std::move (event));
+  while (kept.events.size () > kept.most)
+    kept.events.pop_front ();
+}
 
 LogLevel
 level_of (GLogLevelFlags flags)
@@ -48,8 +77,6 @@ field (const GLogField *fields, gsize count, const char *name)
 void
 write_line (GLogLevelFlags flags, const GLogField *fields, gsize count)
 {
-  static constexpr const char *kNames[] = {"", "", "ERROR", "WARN", "INFO",
-      "DEBUG"};
   std::string domain = field (fields, count, "GLIB_DOMAIN");
   std::string process = field (fields, count, "PROCESS_ID");
   GDateTime *now = g_date_time_new_now_utc ();
@@ -60,7 +87,7 @@ write_line (GLogLevelFlags flags, const GLogField *fields, gsize count)
       g_date_time_get_microsecond (now) / 1000);
   g_date_time_unref (now);
   line += fraction;
-  line += kNames[static_cast<int> (level_of (flags))];
+  line += name_of (level_of (flags));
   if (domain != kDomain)
     line += " (" + domain + ")";
   if (!process.empty ())
@@ -81,6 +108,13 @@ writer (GLogLevelFlags flags, const GLogField *fields, gsize count,
 {
   const auto *state = static_cast<const LogState *> (data);
   if (level_of (flags) <= state->level) {
+    std::string domain = field (fields, count, "GLIB_DOMAIN");
+    std::string process = field (fields, count, "PROCESS_ID");
+    std::string component = domain != kDomain ? domain
+        : process.empty ()                    ? "Core"
+                                              : "Process";
+    keep ({g_get_real_time (), level_of (flags), std::move (component),
+        field (fields, count, "MESSAGE"), std::move (process)});
     if (!state->journal
         || g_log_writer_journald (flags, fields, count, nullptr)
             != G_LOG_WRITER_HANDLED)
@@ -93,6 +127,42 @@ writer (GLogLevelFlags flags, const GLogField *fields, gsize count,
 }
 
 } // namespace
+
+const char *
+name_of (LogLevel level)
+{
+  switch (level) {
+    case LogLevel::silent:
+      return "SILENT";
+    case LogLevel::error:
+      return "ERROR";
+    case LogLevel::warn:
+      return "WARN";
+    case LogLevel::info:
+      return "INFO";
+    case LogLevel::debug:
+      return "DEBUG";
+  }
+  return "DEBUG";
+}
+
+void
+log_keep (std::size_t events)
+{
+  Recent &kept = recent ();
+  std::lock_guard guard (kept.lock);
+  kept.most = events;
+  while (kept.events.size () > events)
+    kept.events.pop_front ();
+}
+
+std::vector<LogEvent>
+log_recent ()
+{
+  Recent &kept = recent ();
+  std::lock_guard guard (kept.lock);
+  return {kept.events.begin (), kept.events.end ()};
+}
 
 bool
 parse_log_level (std::string_view name, LogLevel &level)

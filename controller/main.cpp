@@ -139,6 +139,7 @@ real_main (int argc, char **argv)
   LogLevel level = LogLevel::info;
   parse_log_level (loaded.config.log_level, level); // valid: checked
   log_init (level);
+  log_keep (loaded.config.log_max_lines);
   signal (SIGPIPE, SIG_IGN);
   int status = run (std::move (loaded.config));
   gst_deinit (); // so that GStreamer's leak tracer has its say

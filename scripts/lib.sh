@@ -5,7 +5,7 @@
 build_packages=(
   meson ninja-build pkg-config gcc g++
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
-  libnice-dev libsoup-3.0-dev libjson-glib-dev libssl-dev
+  libnice-dev libsoup-3.0-dev libjson-glib-dev libssl-dev prometheus-cpp-dev
 )
 run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good

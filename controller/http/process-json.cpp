@@ -75,7 +75,8 @@ write_report (JsonWriter &json, const Task &task)
 }
 
 void
-write_process (JsonWriter &json, const Task &task, const ProcessFilter &filter)
+write_process (JsonWriter &json, const Task &task, const Metadata *metadata,
+    const ProcessFilter &filter)
 {
   const ProcessConfig &config = task.config ();
   json.begin_object ()
@@ -96,8 +97,13 @@ write_process (JsonWriter &json, const Task &task, const ProcessFilter &filter)
     json.key ("report");
     write_report (json, task);
   }
-  if (filter.metadata)
-    json.key ("metadata").null ();
+  if (filter.metadata) {
+    json.key ("metadata");
+    if (metadata && !metadata->empty ())
+      metadata->write (json);
+    else
+      json.null ();
+  }
   json.end_object ();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controller/json.h"
+#include "controller/process/metadata.h"
 #include "controller/process/task.h"
 
 #include <string_view>
@@ -16,8 +17,9 @@ struct ProcessFilter
   static ProcessFilter parse (std::string_view list);
 };
 
+// metadata: null = none.
 void write_process (JsonWriter &json, const Task &task,
-    const ProcessFilter &filter);
+    const Metadata *metadata, const ProcessFilter &filter);
 void write_state (JsonWriter &json, const Task &task);
 void write_report (JsonWriter &json, const Task &task);
 

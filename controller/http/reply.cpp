@@ -13,7 +13,7 @@ Reply::Reply (SoupServerMessage *message)
 }
 
 void
-Reply::send (unsigned status, const char *type, std::string body)
+Reply::send (unsigned status, const char *type, std::string_view body)
 {
   g_return_if_fail (!answered_);
   answered_ = true;
@@ -24,8 +24,9 @@ Reply::send (unsigned status, const char *type, std::string body)
       soup_server_message_get_response_headers (message_.get ());
   soup_message_headers_replace (headers, "X-Content-Type-Options", "nosniff");
   soup_message_headers_replace (headers, "Cache-Control", "no-store");
-  soup_server_message_set_response (message_.get (), type, SOUP_MEMORY_COPY,
-      body.data (), body.size ());
+  if (type)
+    soup_server_message_set_response (message_.get (), type, SOUP_MEMORY_COPY,
+        body.data (), body.size ());
   if (paused_)
     soup_server_message_unpause (message_.get ());
 }
@@ -34,13 +35,19 @@ void
 Reply::json (unsigned status, std::string body)
 {
   body += '\n';
-  send (status, "application/json; charset=UTF-8", std::move (body));
+  send (status, "application/json; charset=UTF-8", body);
 }
 
 void
 Reply::text (unsigned status, std::string body)
 {
-  send (status, "text/plain; charset=UTF-8", std::move (body));
+  send (status, "text/plain; charset=UTF-8", body);
+}
+
+void
+Reply::empty (unsigned status)
+{
+  send (status, nullptr, {});
 }
 
 void

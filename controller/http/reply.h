@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace restream {
@@ -36,6 +37,9 @@ public:
     json (status, writer.take ());
   }
   void text (unsigned status, std::string body);
+  void empty (unsigned status);
+  // Any type; the body is as it is.
+  void send (unsigned status, const char *type, std::string_view body);
   void error (const ApiError &error);
   void ok () { json (200, "\"OK\""); }
 
@@ -44,7 +48,6 @@ public:
   void wait_if_unanswered ();
 
 private:
-  void send (unsigned status, const char *type, std::string body);
   Ref<SoupServerMessage> message_;
   SignalConn finished_;
   bool answered_ = false;

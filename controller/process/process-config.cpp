@@ -148,7 +148,7 @@ validate_io (const char *kind, const std::vector<ProcessIo> &ios,
   for (const ProcessIo &io : ios) {
     if (io.id.empty ())
       return bad (std::string ("empty ") + kind
-          + " IDs are not allowed (process `" + process + "`)");
+          + " IDs are not allowed (process '" + process + "')");
     if (!ids.insert (io.id).second)
       return bad (std::string ("the ") + kind + " ID '" + io.id
           + "' is already in use for the process `" + process + "`");
@@ -249,6 +249,12 @@ ProcessConfig::validate () const
     return bad ("the ID '" + id + "' is not allowed");
   if (id.size () > kMaxIdLength)
     return bad ("the ID is too long");
+  if (input.empty ())
+    return bad (
+        "at least one input must be defined for the process '" + id + "'");
+  if (output.empty ())
+    return bad (
+        "at least one output must be defined for the process '#" + id + "'");
   TRY (validate_io ("input", input, id));
   TRY (validate_io ("output", output, id));
   TRY (validate_map ("video_map", webrtc.video_map));

@@ -30,7 +30,7 @@ class Api(DaemonTest):
                              ("GET", "/api/v3/process/x/y"), ("GET", "/api/v3/process/%ff"),
                              ("GET", "/api/v3/process/%00"), ("GET", "/api/v3/process/a/b/c/d/e/f")]:
             with self.subTest(path=path):
-                self.assert_error(d.request(method, path), 404, "Not Found", [])
+                self.assert_error(d.request(method, path), 404, "Not Found", ["Not Found"])
         # What is not the API's is the web pages'.
         self.assertEqual(d.request("GET", "/nowhere").status, 404)
 
@@ -143,12 +143,12 @@ class Api(DaemonTest):
                 self.assertEqual(d.process(ident).json["id"], ident)
                 path = "/api/v3/process/" + urllib.parse.quote(ident, safe="")
                 self.assertEqual(d.request("DELETE", path).body, '"OK"\n')
-                self.assert_error(d.process(ident), 404, "Unknown process ID", [])
+                self.assert_error(d.process(ident), 404, "Unknown process ID", ["unknown process"])
 
     def test_unknown_process(self):
         d = self.daemon()
         for part in ["", "/config", "/state", "/report"]:
-            self.assert_error(d.process("nobody", part), 404, "Unknown process ID", [])
+            self.assert_error(d.process("nobody", part), 404, "Unknown process ID", ["unknown process"])
         self.assert_error(d.request("DELETE", "/api/v3/process/nobody"), 404, "Unknown process ID")
         self.assert_error(d.request("PUT", "/api/v3/process/nobody", {}), 404, "Process not found", ["nobody"])
         self.assert_error(d.command("nobody", "start"), 400, "Command failed")
@@ -194,7 +194,7 @@ class Api(DaemonTest):
         self.assertNotIn(state["exec"], ["running", "finishing"])
         self.assertEqual(d.command("p", "stop").status, 200)
         self.assert_error(d.command("p", "dance"), 400, "Unknown command provided")
-        self.assert_error(d.request("PUT", "/api/v3/process/p/command", {}), 400, "Unknown command provided")
+        self.assert_error(d.request("PUT", "/api/v3/process/p/command", {}), 400, "Invalid JSON")
         self.assert_error(d.request("PUT", "/api/v3/process/p/command", {"command": 1}), 400, "Invalid JSON")
 
     def test_put_merges(self):
@@ -207,8 +207,8 @@ class Api(DaemonTest):
         self.assertEqual(d.state("p")["command"], ["-y", "-i", "y", "run"])
         self.assertEqual(d.state("p")["order"], "start")
         self.assert_error(d.request("PUT", "/api/v3/process/p", {"input": 5}), 400, "Invalid JSON")
-        self.assert_error(d.request("PUT", "/api/v3/process/p", {"output": []}), 400,
-                          "At least one input and one output need to be defined")
+        self.assert_error(d.request("PUT", "/api/v3/process/p", {"output": []}), 400, "Process can't be updated",
+                          ["at least one output must be defined for the process '#p'"])
         self.assertEqual(d.process("p", "/config").json, response.json)
 
     def test_read_only(self):
