@@ -12,7 +12,7 @@ namespace restream::codec {
 
 namespace {
 
-constexpr unsigned kMaxSpsId = 31, kMaxPpsId = 255;
+constexpr unsigned kMaxH264SpsId = 31, kMaxH264PpsId = 255;
 
 class H264 final : public PayloadFormat
 {
@@ -66,14 +66,14 @@ private:
     BitReader bits (unit.subspan (header), BitReader::Escapes::nal);
     if (type == kH264Sps) {
       const std::uint32_t id = bits.ue ();
-      if (bits.ok () && id <= kMaxSpsId && sps_.store (id, unit)) {
+      if (bits.ok () && id <= kMaxH264SpsId && sps_.store (id, unit)) {
         // A new sequence: its picture parameters follow, the old ones are void.
         pps_.clear ();
         changed_ = true;
       }
     } else if (type == kH264Pps) {
       const std::uint32_t id = bits.ue ();
-      if (bits.ok () && id <= kMaxPpsId && pps_.store (id, unit))
+      if (bits.ok () && id <= kMaxH264PpsId && pps_.store (id, unit))
         changed_ = true;
     }
   }

@@ -14,7 +14,7 @@ constexpr unsigned kFirstIrap = 16, kLastIrap = 23;
 constexpr unsigned kVps = 32, kSps = 33, kPps = 34;
 constexpr unsigned kAggregation = 48, kFragment = 49;
 constexpr std::size_t kNalHeader = 2;
-constexpr unsigned kMaxSpsId = 15, kMaxPpsId = 63;
+constexpr unsigned kMaxH265SpsId = 15, kMaxH265PpsId = 63;
 
 unsigned
 type_of (Bytes unit)
@@ -120,7 +120,7 @@ private:
         changed_ |= vps_.store (id, unit);
     } else if (type == kPps) {
       const std::uint32_t id = bits.ue ();
-      if (bits.ok () && id <= kMaxPpsId)
+      if (bits.ok () && id <= kMaxH265PpsId)
         changed_ |= pps_.store (id, unit);
     } else {
       add_sps (unit, bits);
@@ -148,7 +148,7 @@ private:
       bits.skip (present >> 2 * i & 1 ? 8 : 0);
     }
     const std::uint32_t id = bits.ue ();
-    if (!bits.ok () || id > kMaxSpsId || !sps_.store (id, unit))
+    if (!bits.ok () || id > kMaxH265SpsId || !sps_.store (id, unit))
       return;
     // A new sequence: its picture parameters follow, the old ones are void.
     pps_.clear ();

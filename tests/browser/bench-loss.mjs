@@ -31,7 +31,7 @@ try {
   startClock(children, rtpPort, { gop: 60 });
   const open = async (prepare) => {
     const relay = await startRelay(children, `http://127.0.0.1:${whepPort}`, LOSS);
-    const { page } = await newPage(browser);
+    const { page } = await newPage(browser, { bypassCSP: true });
     if (prepare) await page.addInitScript(prepare);
     await page.goto(`${relay.url}/`);
     await until('the picture', async () => (await page.evaluate(() => window.player?.state)) === 'playing', 60000);

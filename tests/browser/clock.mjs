@@ -24,17 +24,33 @@ export function startClock(children, port, { gop = 30, bitrate = '1M' } = {}) {
   ]);
 }
 
-// In the page: notes each picture shown, with its age by the clock in it, in window.seen;
-// and when a flash was seen and a beep heard, in window.flashes and window.beeps.
+// On the page's audio thread, which nothing that the page does delays: when a beep begins, in the time of the audio context.
+const EAR = `registerProcessor('ear', class extends AudioWorkletProcessor {
+  quiet = sampleRate;
+  process([[samples]]) {
+    samples?.forEach((sample, i) => {
+      const loud = Math.abs(sample) > 0.2;
+      if (loud && this.quiet > sampleRate / 10) this.port.postMessage(currentTime + i / sampleRate);
+      this.quiet = loud ? 0 : this.quiet + 1;
+    });
+    return true;
+  }
+})`;
+
+// In the page (of a context with bypassCSP): notes each picture shown, with its age by the clock in it, in window.seen;
+// and when a flash is on the screen and a beep at the loudspeaker, in window.flashes and window.beeps. A flash
+// whose first picture may have been one that the page did not come to look at counts as window.overlooked.
 export async function watchClock(page) {
-  await page.evaluate(({ width, bits, strip }) => {
+  await page.evaluate(async ({ width, bits, strip, ear }) => {
     const video = document.querySelector('video');
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [width, strip];
     const context = canvas.getContext('2d', { willReadFrequently: true });
-    Object.assign(window, { seen: [], flashes: [], beeps: [] });
+    Object.assign(window, { seen: [], flashes: [], beeps: [], overlooked: 0 });
     let white = false;
-    const look = (now) => {
+    let presented = 0;
+    const look = (now, { presentedFrames, expectedDisplayTime }) => {
+      video.requestVideoFrameCallback(look);
       context.drawImage(video, 0, 0, width, strip, 0, 0, width, strip);
       const { data } = context.getImageData(0, strip / 2, width, 1);
       let clock = 0;
@@ -49,25 +65,24 @@ export async function watchClock(page) {
       const picture = context.getImageData(0, 0, 4, 4).data;
       const wasWhite = white;
       white = [0, 20, 40, 60].every((i) => picture[i] > 220 && picture[i + 1] > 220 && picture[i + 2] > 220);
-      if (white && !wasWhite) window.flashes.push(at);
-      video.requestVideoFrameCallback(look);
+      if (white && !wasWhite) {
+        if (presentedFrames === presented + 1) window.flashes.push(performance.timeOrigin + expectedDisplayTime);
+        else window.overlooked++;
+      }
+      presented = presentedFrames;
     };
     video.requestVideoFrameCallback(look);
 
     const audio = new AudioContext();
     audio.resume();
-    const analyser = audio.createAnalyser();
-    analyser.fftSize = 256; // 5 ms
-    audio.createMediaStreamSource(new MediaStream(video.srcObject.getAudioTracks())).connect(analyser);
-    const samples = new Float32Array(analyser.fftSize);
-    let loud = false;
-    setInterval(() => {
-      analyser.getFloatTimeDomainData(samples);
-      const wasLoud = loud;
-      loud = samples.some((sample) => Math.abs(sample) > 0.2);
-      if (loud && !wasLoud) window.beeps.push(performance.timeOrigin + performance.now());
-    }, 4);
-  }, { width: WIDTH, bits: BITS, strip: STRIP });
+    await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([ear], { type: 'text/javascript' })));
+    const node = new AudioWorkletNode(audio, 'ear');
+    node.port.onmessage = ({ data }) => {
+      const { contextTime, performanceTime } = audio.getOutputTimestamp();
+      window.beeps.push(performance.timeOrigin + performanceTime + 1000 * (data - contextTime));
+    };
+    audio.createMediaStreamSource(new MediaStream(video.srcObject.getAudioTracks())).connect(node).connect(audio.destination);
+  }, { width: WIDTH, bits: BITS, strip: STRIP, ear: EAR });
 }
 
 export function quantile(values, q) {
@@ -87,11 +102,14 @@ export async function ages(page, seconds) {
 export async function lipSync(page, seconds) {
   const from = await page.evaluate(() => performance.timeOrigin + performance.now());
   await new Promise((done) => setTimeout(done, seconds * 1000));
-  const { flashes, beeps } = await page.evaluate(() => ({ flashes: window.flashes, beeps: window.beeps }));
+  const { flashes, beeps, overlooked } = await page.evaluate(() => (
+    { flashes: window.flashes, beeps: window.beeps, overlooked: window.overlooked }));
   const offsets = [];
   for (const flash of flashes.filter((at) => at > from + 500)) {
     const nearest = beeps.reduce((best, at) => (Math.abs(at - flash) < Math.abs(best - flash) ? at : best), Infinity);
     if (Math.abs(nearest - flash) < 500) offsets.push(flash - nearest);
   }
-  return { flashes: offsets.length, p50: quantile(offsets, 0.5), least: Math.min(...offsets), most: Math.max(...offsets) };
+  return {
+    flashes: offsets.length, overlooked, p50: quantile(offsets, 0.5), least: Math.min(...offsets), most: Math.max(...offsets), offsets,
+  };
 }

@@ -21,7 +21,7 @@ const seconds = (s) => new Promise((done) => setTimeout(done, s * 1000));
 
 // Opens the player; returns the page, and how long after its POST the first picture was there.
 async function open(browser, whepPort) {
-  const { page, complaints } = await newPage(browser);
+  const { page, complaints } = await newPage(browser, { bypassCSP: true });
   await page.addInitScript(() => {
     const { fetch } = window;
     window.fetch = (...all) => {

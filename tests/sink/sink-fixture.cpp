@@ -334,55 +334,92 @@ Rig::push (Media media, const std::vector<std::uint8_t> &packet)
   gst_pad_push (pads_[index_of (media)].get (), buffer.release ());
 }
 
+// Sends in real time, from a thread that shares nothing with the stack of the test: a check that fails jumps out of it.
+class Feed
+{
+public:
+  Feed (Ref<GstElement> pipeline, const Ref<GstPad> (&pads)[kMediaCount],
+      const std::string &video_codec, const std::string &audio_codec)
+      : pipeline_ (std::move (pipeline)),
+        lines_{{pads[index_of (Media::video)],
+                   Sender (Media::video, video_codec),
+                   std::chrono::microseconds (33333)},
+            {pads[index_of (Media::audio)], Sender (Media::audio, audio_codec),
+                std::chrono::milliseconds (20)}}
+  {
+  }
+  void run ();
+
+  std::atomic<bool> on{true};
+  std::atomic<unsigned> restarts{0};
+
+private:
+  struct Line
+  {
+    Ref<GstPad> pad;
+    Sender sender;
+    std::chrono::steady_clock::duration every;
+    std::chrono::steady_clock::time_point due =
+        std::chrono::steady_clock::now ();
+  };
+  void push_next (Line &line);
+
+  const Ref<GstElement> pipeline_;
+  Line lines_[kMediaCount];
+};
+
+void
+Feed::push_next (Line &line)
+{
+  line.due += line.every;
+  if (const unsigned n = restarts; n != line.sender.run ())
+    line.sender.restart (n);
+  GstBufferList *list = gst_buffer_list_new ();
+  for (const Bytes &packet : line.sender.next ()) {
+    auto buffer = buffer_of (packet);
+    GST_BUFFER_PTS (buffer.get ()) =
+        gst_element_get_current_running_time (pipeline_.get ());
+    gst_buffer_list_add (list, buffer.release ());
+  }
+  gst_pad_push_list (line.pad.get (), list); // the sink may be stopped: no matter
+}
+
+void
+Feed::run ()
+{
+  for (Line &line : lines_)
+    if (!line.pad)
+      line.due = std::chrono::steady_clock::time_point::max ();
+  while (on) {
+    for (Line &line : lines_)
+      if (std::chrono::steady_clock::now () >= line.due)
+        push_next (line);
+    std::this_thread::sleep_until (std::min (lines_[0].due, lines_[1].due));
+  }
+}
+
 void
 Rig::start_feed ()
 {
-  feeding_ = true;
-  feeder_ = std::thread ([this] { feed (); });
+  feed_ = std::make_shared<Feed> (pipeline_, pads_, options_.video_codec,
+      options_.audio_codec);
+  feeder_ = std::thread ([feed = feed_] { feed->run (); });
 }
 
 void
 Rig::stop_feed ()
 {
-  feeding_ = false;
-  if (feeder_.joinable ())
-    feeder_.join ();
+  if (!feed_)
+    return;
+  feed_->on = false;
+  feeder_.join ();
+  feed_.reset ();
 }
 
 void
-Rig::feed ()
+Rig::restart_source ()
 {
-  using namespace std::chrono;
-  struct Line
-  {
-    Sender sender;
-    steady_clock::duration every;
-    steady_clock::time_point due;
-  };
-  const auto start = steady_clock::now ();
-  Line lines[] = {{Sender (Media::video, options_.video_codec),
-                      microseconds (33333), start},
-      {Sender (Media::audio, options_.audio_codec), milliseconds (20), start}};
-  while (feeding_) {
-    for (Media media : kAllMedia) {
-      Line &line = lines[index_of (media)];
-      GstPad *pad = pads_[index_of (media)].get ();
-      if (!pad || steady_clock::now () < line.due)
-        continue;
-      line.due += line.every;
-      if (const unsigned restarts = restarts_; restarts != line.sender.run ())
-        line.sender.restart (restarts);
-      GstBufferList *list = gst_buffer_list_new ();
-      for (const Bytes &packet : line.sender.next ()) {
-        auto buffer = buffer_of (packet);
-        GST_BUFFER_PTS (buffer.get ()) =
-            gst_element_get_current_running_time (pipeline_.get ());
-        gst_buffer_list_add (list, buffer.release ());
-      }
-      gst_pad_push_list (pad, list); // the sink may be stopped: no matter
-    }
-    std::this_thread::sleep_until (std::min (lines[0].due, lines[1].due));
-  }
+  feed_->restarts++;
 }
 
 void

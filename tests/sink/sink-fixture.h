@@ -49,6 +49,8 @@ struct SignalRecord
   std::string detail; // the state, or the reason
 };
 
+class Feed;
+
 // Its sink has the transport of this run.
 class Rig
 {
@@ -78,7 +80,7 @@ public:
   void start_feed ();
   void stop_feed ();
   // A new sender: another SSRC, sequence, timestamp and payload type, from the next packet.
-  void restart_source () { restarts_++; }
+  void restart_source ();
   void push (Media media, const std::vector<std::uint8_t> &packet);
   bool push_event (Media media, GstEvent *event);
   void push_headers (Media media);
@@ -100,15 +102,13 @@ public:
   Ref<GstMessage> wait_message (GstMessageType types);
 
 private:
-  void feed ();
   void record (const char *name, const char *id, const char *detail);
 
   Options options_;
   Ref<GstElement> pipeline_, sink_;
   Ref<GstPad> pads_[kMediaCount];
+  std::shared_ptr<Feed> feed_;
   std::thread feeder_;
-  std::atomic<bool> feeding_{false};
-  std::atomic<unsigned> restarts_{0};
   mutable std::mutex mutex_;
   std::vector<SignalRecord> records_;
 };

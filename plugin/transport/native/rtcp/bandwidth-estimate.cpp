@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t kNsPerTick = 250'000;
 constexpr double kTicksPerMs = 4;
-constexpr double kSecond = 1e9; // ns
+constexpr double kNsInSecond = 1e9; // ns
 // Bursts of so close a start are one group (the draft's burst_time).
 constexpr std::uint32_t kGroupTicks = 5 * 4;
 constexpr std::uint32_t kMostPerBurst = 0x4000;
@@ -32,7 +32,7 @@ constexpr std::uint64_t kRembHolds = 10'000'000'000;
 double
 seconds_since (std::uint64_t then, std::uint64_t now)
 {
-  return now > then ? static_cast<double> (now - then) / kSecond : 0;
+  return now > then ? static_cast<double> (now - then) / kNsInSecond : 0;
 }
 
 } // namespace

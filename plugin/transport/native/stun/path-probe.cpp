@@ -11,7 +11,7 @@ constexpr std::size_t kIdOffset = 8;
 constexpr std::size_t kMaxAnswerBytes = 1024;
 constexpr std::uint8_t kSuccess[] = {0x01, 0x01}; // of a binding request
 
-constexpr std::uint16_t kKnownAttributes[] = {
+constexpr std::uint16_t kProbeAttributes[] = {
     STUN_ATTRIBUTE_USERNAME,
     STUN_ATTRIBUTE_MESSAGE_INTEGRITY,
     STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS,
@@ -43,7 +43,7 @@ PathProbe::PathProbe (const Path &path, std::string_view local_ufrag,
     std::string_view remote_ufrag, std::string_view remote_password)
     : path_ (path), password_ (remote_password)
 {
-  stun_agent_init (&agent_, kKnownAttributes, STUN_COMPATIBILITY_RFC5389,
+  stun_agent_init (&agent_, kProbeAttributes, STUN_COMPATIBILITY_RFC5389,
       static_cast<StunAgentUsageFlags> (STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS
           | STUN_AGENT_USAGE_USE_FINGERPRINT));
   bytes_ = write_check (agent_, request_, local_ufrag, remote_ufrag, password_);
