@@ -23,7 +23,7 @@ write_run (JsonWriter &json, const RunLog &run)
 ProcessFilter
 ProcessFilter::parse (std::string_view list)
 {
-  if (list.empty ())
+  if (list.find_first_not_of (',') == list.npos)
     return {};
   ProcessFilter filter{false, false, false, false};
   while (!list.empty ()) {
