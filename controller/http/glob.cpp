@@ -166,9 +166,10 @@ public:
   {
     enter (0);
     for (char32_t c : text) {
-      std::vector<std::uint32_t> from = std::exchange (active_, {});
+      from_.swap (active_);
+      active_.clear ();
       generation_++;
-      for (std::uint32_t state : from)
+      for (std::uint32_t state : from_)
         step (state, c);
       if (active_.empty ())
         return false;
@@ -212,26 +213,26 @@ private:
   // The state, and what is reached from it without a character.
   void enter (std::uint32_t first)
   {
-    std::vector<std::uint32_t> todo{first};
-    while (!todo.empty () && steps_ > 0) {
-      std::uint32_t index = todo.back ();
-      todo.pop_back ();
+    todo_.assign (1, first);
+    while (!todo_.empty () && steps_ > 0) {
+      std::uint32_t index = todo_.back ();
+      todo_.pop_back ();
       if (seen_[index] == generation_)
         continue;
       seen_[index] = generation_;
       steps_--;
       const State &state = states_[index];
-      todo.insert (todo.end (), state.targets.begin (), state.targets.end ());
+      todo_.insert (todo_.end (), state.targets.begin (), state.targets.end ());
       if (state.targets.empty ())
         active_.push_back (index);
       if (state.kind == State::Kind::any_many)
-        todo.push_back (index + 1);
+        todo_.push_back (index + 1);
     }
   }
 
   const std::vector<State> &states_;
   std::uint64_t &steps_;
-  std::vector<std::uint32_t> active_;
+  std::vector<std::uint32_t> active_, from_, todo_;
   std::vector<std::uint64_t> seen_; // the generation in which it was entered
   std::uint64_t generation_ = 1;
 };

@@ -11,8 +11,8 @@ namespace restream {
 
 namespace {
 
-// About a tenth of a second of work for all patterns and processes together.
-constexpr std::uint64_t kMaxGlobSteps = 20'000'000;
+// Some hundredths of a second of work for all patterns and processes together.
+constexpr std::uint64_t kMaxGlobSteps = 4'000'000;
 
 std::set<std::string>
 split_set (const std::string &list)

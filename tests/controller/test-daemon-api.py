@@ -118,6 +118,92 @@ class Api(DaemonTest):
         self.assert_error(self.chunked(d, 40), 413, "Request Entity Too Large")
         self.assertEqual(d.request("GET", "/ping").status, 200)
 
+    def test_huge_bodies_cost_no_memory(self):
+        d = self.daemon()
+        def resident():
+            with open("/proc/%d/statm" % d.child.pid) as f:
+                return int(f.read().split()[1]) * 4096
+        before = resident()
+        for send in [self.announced, self.chunked_raw]:
+            with self.subTest(how=send.__name__):
+                answer = send(d, 100 << 20)
+                # Whoever does not stop sending may find the connection closed before he reads.
+                self.assertIn(answer[:12], [b"HTTP/1.1 413", b""])
+        self.assertLess(resident() - before, 20 << 20)
+        self.assertEqual(d.request("GET", "/ping").status, 200)
+
+    def announced(self, d, size):
+        return self.pour(d, b"Content-Length: %d" % size, b"x" * 65536, size // 65536)
+
+    def chunked_raw(self, d, size):
+        return self.pour(d, b"Transfer-Encoding: chunked", b"10000\r\n" + b"x" * 65536 + b"\r\n", size // 65536)
+
+    @staticmethod
+    def pour(d, header, block, count):
+        """Sends whatever happens; returns what came back."""
+        with socket.create_connection(("127.0.0.1", d.port), timeout=30) as s:
+            answer = b""
+            try:
+                s.sendall(b"POST /api/v3/process HTTP/1.1\r\nHost: localhost\r\n"
+                          b"Content-Type: application/json\r\n" + header + b"\r\n\r\n")
+                for _ in range(count):
+                    s.sendall(block)
+                answer = s.recv(65536)
+            except OSError:
+                pass  # it has had enough
+            return answer
+
+    def test_glob_bombs(self):
+        d = self.daemon()
+        for i in range(50):
+            self.add(d, "a" * 1000 + str(i), autostart=False)
+        for pattern, status in [("a*" * 500 + "b", 400), ("{a*,a*}" * 140 + "b", 400), ("{" * 2000, 200),
+                                ("{" * 32 + "*" + "}" * 32, 200), ("[!b]" * 250 + "*", 200)]:
+            with self.subTest(pattern=pattern[:20]):
+                response = d.request("GET", "/api/v3/process?idpattern=" + urllib.parse.quote(pattern, safe=""))
+                self.assertEqual(response.status, status)
+        self.assert_error(d.request("GET", "/api/v3/process?idpattern=" + "a*" * 500 + "b"), 400, "Invalid pattern")
+
+    def test_depth_bombs(self):
+        d = self.daemon()
+        self.add(d, "p", autostart=False)
+        for path in ["/api/v3/process/p", "/api/v3/process/p/command", "/api/v3/process/p/metadata/k",
+                     "/api/v3/metadata/k"]:
+            for bomb in ["[" * 500000, '{"a":' * 100000, "[" * 33 + "]" * 33]:
+                with self.subTest(path=path, bomb=bomb[:10]):
+                    self.assert_error(d.request("PUT", path, bomb, {"Content-Type": "application/json"}), 400,
+                                      "Invalid JSON", ["nested too deep"])
+
+    def test_long_ids(self):
+        d = self.daemon()
+        long = "x" * 10000
+        self.assert_error(d.request("POST", "/api/v3/process", self.config(long)), 400, "Invalid process config",
+                          ["the ID is too long"])
+        for part in ["", "/state", "/metadata/" + long]:
+            self.assert_error(d.process(long, part), 404, "Unknown process ID")
+        self.assert_error(d.command(long, "stop"), 400, "Command failed")
+        self.assertEqual(d.request("GET", "/api/v3/process?id=" + long).json, [])
+
+    def test_command_during_command(self):
+        d = self.daemon()
+        self.add(d, "p", "ignore")
+        wait_until(lambda: d.state("p")["progress"]["frame"] > 0, "frames")
+        answers = []
+        def send(word):
+            answers.append((word, d.command("p", word).status))
+        threads = [threading.Thread(target=send, args=(word,))
+                   for word in ["restart", "stop", "stop", "reload", "start", "stop"]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual([status for _, status in answers], [200] * 6)
+        # Whatever came last, it is one of the two.
+        d.command("p", "stop")
+        state = d.state("p")
+        self.assertEqual((state["order"], state["reconnect_seconds"]), ("stop", -1))
+        self.assertNotIn(state["exec"], ["starting", "running", "finishing"])
+
     def chunked(self, d, count):
         connection = http.client.HTTPConnection("127.0.0.1", d.port, timeout=30)
         connection.request("POST", "/api/v3/process", (b"x" * 65536 for _ in range(count)),
