@@ -138,8 +138,33 @@ App::addresses () const
 }
 
 Result<void>
+App::restore ()
+{
+  if (config_.db_dir.empty ())
+    return {};
+  auto folder = StateFolder::open (config_.db_dir);
+  if (!folder)
+    return folder.error ();
+  std::string set_aside;
+  auto state = (*folder)->load (set_aside);
+  if (!state)
+    return state.error ();
+  if (!set_aside.empty ())
+    log_event (G_LOG_LEVEL_CRITICAL, "", set_aside);
+  store_ = std::make_shared<DbStore> (*std::move (folder), *state);
+  manager_.restore_app_metadata (std::move (state->app_metadata));
+  for (ProcessRecord &record : state->processes)
+    if (auto ok = manager_.restore (std::move (record)); !ok)
+      return ok.error ().wrap ("restoring a process");
+  manager_.set_store (store_.get ());
+  return {};
+}
+
+Result<void>
 App::start ()
 {
+  if (auto ok = restore (); !ok)
+    return ok;
   if (auto ok = listen (); !ok)
     return ok;
   for (const std::string &address : addresses ())
@@ -152,7 +177,12 @@ void
 App::stop (std::function<void ()> done)
 {
   log_event (G_LOG_LEVEL_INFO, "", "stopping");
-  manager_.shut_down (std::move (done));
+  manager_.shut_down ([this, done = std::move (done)] {
+    if (!store_)
+      return done ();
+    // What is still on its way to the file; how that ended is in the log.
+    store_->commit ([done] (Result<void>) { done (); });
+  });
 }
 
 } // namespace restream

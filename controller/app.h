@@ -6,6 +6,7 @@
 #include "controller/http/routes.h"
 #include "controller/process/process-manager.h"
 #include "controller/skills/skills-reader.h"
+#include "controller/store/db-store.h"
 #include "controller/webrtc-subsystem.h"
 #include "plugin/whep/server.h"
 #include "web/pages.h"
@@ -29,7 +30,7 @@ public:
   App (const App &) = delete;
   App &operator= (const App &) = delete;
 
-  // HTTP listens, and what is ordered to run is started.
+  // What was stored is taken in, HTTP listens, and what is ordered to run is started.
   Result<void> start ();
   // No new request; every process ends as on a stop, its order kept. done when all have.
   void stop (std::function<void ()> done);
@@ -38,12 +39,14 @@ public:
 
 private:
   Result<void> listen ();
+  Result<void> restore ();
   WebrtcSubsystem::Environment webrtc_environment ();
   void add_api ();
 
   const Config config_;
   Ref<SoupServer> server_;
   web::Pages pages_; // and all that nobody else answers
+  std::shared_ptr<DbStore> store_; // null = nothing is kept
   ProcessManager manager_;
   WebrtcSubsystem webrtc_;
   SkillsReader skills_;

@@ -121,6 +121,9 @@ const Setting kSettings[] = {
         &Config::metrics_enable_prometheus,
         "Metrics for Prometheus on `/metrics`, to everybody who can reach "
         "it."},
+    {"db.dir", "CORE_DB_DIR", &Config::db_dir,
+        "Folder of the state file `db.json`, for this daemon alone; made if it "
+        "is not there. Empty = processes are not kept."},
     {"ffmpeg.binary", "CORE_FFMPEG_BINARY", &Config::ffmpeg_binary,
         "FFmpeg: a path, or a name looked up in `PATH`.", 0, check_not_empty},
     {"ffmpeg.max_processes", "CORE_FFMPEG_MAXPROCESSES",

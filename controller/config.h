@@ -25,6 +25,7 @@ struct Config
   bool api_read_only = false;
   std::vector<std::string> storage_cors_origins;
   bool metrics_enable_prometheus = false;
+  std::string db_dir = "./config"; // "" = nothing is kept
 
   std::string ffmpeg_binary = "ffmpeg";
   std::uint64_t ffmpeg_max_processes = 0;

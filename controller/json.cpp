@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "controller/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -20,7 +21,7 @@ bad_json (std::string what)
 // on, and forget what it has when the next one is broken. The rest of the grammar is
 // json-glib's.
 Result<void>
-check_text (std::string_view text)
+check_text (std::string_view text, unsigned max_depth)
 {
   unsigned depth = 0;
   bool root = false; // the one value has begun
@@ -48,7 +49,7 @@ check_text (std::string_view text)
       if (i >= text.size ())
         return bad_json ("unterminated string");
     } else if (c == '{' || c == '[') {
-      if (++depth > kMaxJsonDepth)
+      if (++depth > max_depth)
         return bad_json ("nested too deep");
     } else if (c == '}' || c == ']') {
       if (depth-- == 0)
@@ -67,9 +68,9 @@ check_text (std::string_view text)
 } // namespace
 
 Result<Ref<JsonNode>>
-parse_json (std::string_view text)
+parse_json (std::string_view text, unsigned max_depth)
 {
-  if (auto ok = check_text (text); !ok)
+  if (auto ok = check_text (text, max_depth); !ok)
     return ok.error ();
   if (text.size () > G_MAXINT
       || !g_utf8_validate_len (text.data (), text.size (), nullptr))
@@ -346,6 +347,18 @@ JsonWriter::value (const std::vector<std::string> &list)
 }
 
 JsonWriter &
+JsonWriter::exact (double number)
+{
+  if (!std::isfinite (number))
+    return null (); // 1e999 is valid JSON
+  char text[64];
+  auto end = std::to_chars (text, text + sizeof text, number).ptr;
+  separate ();
+  text_.append (text, end);
+  return *this;
+}
+
+JsonWriter &
 JsonWriter::value (JsonNode *node)
 {
   if (JSON_NODE_HOLDS_OBJECT (node)) {
@@ -372,16 +385,8 @@ JsonWriter::value (JsonNode *node)
       return value (bool (json_node_get_boolean (node)));
     case G_TYPE_INT64:
       return value (std::int64_t (json_node_get_int (node)));
-    case G_TYPE_DOUBLE: {
-      double number = json_node_get_double (node);
-      if (!std::isfinite (number))
-        return null (); // 1e999 is valid JSON
-      char text[64];
-      auto end = std::to_chars (text, text + sizeof text, number).ptr;
-      separate ();
-      text_.append (text, end);
-      return *this;
-    }
+    case G_TYPE_DOUBLE:
+      return exact (json_node_get_double (node));
     default:
       return null ();
   }
@@ -393,6 +398,47 @@ JsonWriter::null ()
   separate ();
   text_ += "null";
   return *this;
+}
+
+namespace {
+
+// Calls f for each; stops when it returns false.
+template <typename F>
+void
+for_other_members (JsonNode *object, MemberNames but, F f)
+{
+  if (!object || !JSON_NODE_HOLDS_OBJECT (object))
+    return;
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *member;
+  json_object_iter_init_ordered (&iter, json_node_get_object (object));
+  while (json_object_iter_next_ordered (&iter, &name, &member))
+    if (std::find (but.begin (), but.end (), name) == but.end ()
+        && !f (name, member))
+      return;
+}
+
+} // namespace
+
+bool
+has_other_members (JsonNode *object, MemberNames but)
+{
+  bool found = false;
+  for_other_members (object, but, [&] (const char *, JsonNode *) {
+    found = true;
+    return false;
+  });
+  return found;
+}
+
+void
+write_other_members (JsonWriter &json, JsonNode *object, MemberNames but)
+{
+  for_other_members (object, but, [&] (const char *name, JsonNode *member) {
+    json.key (name).value (member);
+    return true;
+  });
 }
 
 std::string

@@ -8,6 +8,7 @@
 #include <json-glib/json-glib.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,8 @@ inline constexpr unsigned kMaxJsonDepth = 32;
 
 // The root of the text; never null. Refuses what json-glib would let through:
 // comments, \u0000 (ends a C string early), nesting that would eat the stack.
-Result<Ref<JsonNode>> parse_json (std::string_view text);
+Result<Ref<JsonNode>> parse_json (std::string_view text,
+    unsigned max_depth = kMaxJsonDepth);
 
 // Readers of one member that stay silent on what is absent or null (the target
 // keeps its value), and tell the name of what has the wrong type.
@@ -77,6 +79,7 @@ public:
   JsonWriter &value (unsigned number) { return value (std::uint64_t (number)); }
   // No decimals if integral, else three.
   JsonWriter &value (double number);
+  JsonWriter &exact (double number); // all of its digits
   JsonWriter &value (const std::vector<std::string> &list);
   // Whatever it is, with all its digits.
   JsonWriter &value (JsonNode *node);
@@ -93,6 +96,11 @@ private:
   std::string text_;
   bool after_value_ = false;
 };
+
+// The members of an object but these: what others have written and we only keep. Of what is no object, none.
+using MemberNames = std::initializer_list<std::string_view>;
+bool has_other_members (JsonNode *object, MemberNames but);
+void write_other_members (JsonWriter &json, JsonNode *object, MemberNames but);
 
 // The text if it is UTF-8, else with each bad byte replaced by U+FFFD.
 std::string to_utf8 (std::string_view bytes);

@@ -141,6 +141,7 @@ real_main (int argc, char **argv)
   log_init (level);
   log_keep (loaded.config.log_max_lines);
   signal (SIGPIPE, SIG_IGN);
+  signal (SIGXFSZ, SIG_IGN); // a file too large is an error, not the end
   int status = run (std::move (loaded.config));
   gst_deinit (); // so that GStreamer's leak tracer has its say
   return status;

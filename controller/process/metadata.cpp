@@ -3,6 +3,18 @@
 
 namespace restream {
 
+namespace {
+
+std::size_t
+bytes_of (const std::string &key, JsonNode *value)
+{
+  JsonWriter json;
+  json.value (key).value (value);
+  return json.take ().size ();
+}
+
+} // namespace
+
 Result<void>
 Metadata::set (const std::string &key, JsonNode *value)
 {
@@ -18,14 +30,20 @@ Metadata::set (const std::string &key, JsonNode *value)
     return Error{Code::bad_request, "a key of 1 to 1024 bytes expected"};
   if (known == entries_.end () && entries_.size () == kMaxKeys)
     return Error{Code::bad_request, "too many keys"};
-  JsonWriter json;
-  json.value (key).value (value);
-  std::size_t bytes = json.take ().size ();
-  if (bytes_ - freed + bytes > kMaxBytes)
+  std::size_t bytes = bytes_of (key, value);
+  if (bytes > freed && bytes_ - freed + bytes > kMaxBytes)
     return Error{Code::too_large, "too much metadata"};
   bytes_ = bytes_ - freed + bytes;
   entries_[key] = {Ref<JsonNode>::retain (value), bytes};
   return {};
+}
+
+void
+Metadata::restore (const std::string &key, JsonNode *value)
+{
+  std::size_t bytes = bytes_of (key, value);
+  bytes_ += bytes;
+  entries_[key] = {Ref<JsonNode>::retain (value), bytes};
 }
 
 JsonNode *

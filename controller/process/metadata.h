@@ -21,6 +21,8 @@ public:
 
   // A value of nullptr or null removes the key. The node must be immutable.
   Result<void> set (const std::string &key, JsonNode *value);
+  // Takes in what was stored, whatever its size.
+  void restore (const std::string &key, JsonNode *value);
   // nullptr: no such key.
   JsonNode *find (const std::string &key) const;
   bool empty () const { return entries_.empty (); }

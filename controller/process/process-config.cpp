@@ -269,6 +269,24 @@ ProcessConfig::validate () const
 }
 
 void
+WebrtcOptions::write (JsonWriter &json, Secrets secrets) const
+{
+  json.begin_object ()
+      .member ("enabled", enabled)
+      .member ("video_pt", video_pt)
+      .member ("audio_pt", audio_pt)
+      .member ("video_map", video_map)
+      .member ("audio_map", audio_map)
+      .member ("force_transcode", force_transcode)
+      .member ("transport", transport)
+      .member ("video_codec", video_codec)
+      .member ("audio_codec", audio_codec);
+  if (secrets == Secrets::shown)
+    json.member ("token", token);
+  json.end_object ();
+}
+
+void
 ProcessConfig::write (JsonWriter &json) const
 {
   json.begin_object ();
@@ -286,18 +304,8 @@ ProcessConfig::write (JsonWriter &json) const
       .member ("memory_mbytes", limits.memory_mbytes)
       .member ("waitfor_seconds", limits.waitfor_s)
       .end_object ();
-  json.key ("webrtc")
-      .begin_object ()
-      .member ("enabled", webrtc.enabled)
-      .member ("video_pt", webrtc.video_pt)
-      .member ("audio_pt", webrtc.audio_pt)
-      .member ("video_map", webrtc.video_map)
-      .member ("audio_map", webrtc.audio_map)
-      .member ("force_transcode", webrtc.force_transcode)
-      .member ("transport", webrtc.transport)
-      .member ("video_codec", webrtc.video_codec)
-      .member ("audio_codec", webrtc.audio_codec)
-      .end_object ();
+  json.key ("webrtc");
+  webrtc.write (json, Secrets::hidden);
   json.end_object ();
 }
 

@@ -42,6 +42,12 @@ struct ProcessLimits
   bool operator== (const ProcessLimits &) const = default;
 };
 
+enum class Secrets
+{
+  hidden = 1,
+  shown
+};
+
 // The process's WebRTC output: what its two RTP legs carry.
 struct WebrtcOptions
 {
@@ -57,6 +63,7 @@ struct WebrtcOptions
   std::string token; // Bearer token for its WHEP; "" = the daemon's
   bool operator== (const WebrtcOptions &) const = default;
 
+  void write (JsonWriter &json, Secrets secrets) const;
   bool has_video () const { return video_map != kNoLeg; }
   bool has_audio () const { return audio_map != kNoLeg; }
 };
@@ -86,8 +93,8 @@ struct ProcessConfig
   // The rules that do not depend on other processes.
   Result<void> validate () const;
 
-  // All but webrtc.token, which is nobody's to read: a client that writes back what it has read keeps it, and
-  // who stores configurations has to store it besides.
+  // As the API shows it: all but webrtc.token, which is nobody's to read. A client that writes back what it
+  // has read keeps it.
   void write (JsonWriter &json) const;
   // FFmpeg's arguments: options, inputs, outputs.
   std::vector<std::string> arguments () const;

@@ -239,8 +239,6 @@ ProcessManager::restore (ProcessRecord record)
   const std::string id = record.config.id;
   if (slots_.contains (id))
     return Error{Code::bad_request, "process already exists"};
-  if (slots_.size () >= kMaxTasks)
-    return Error{Code::bad_request, "too many processes"};
   if (record.invalid.empty ())
     if (auto ok = record.config.validate (); !ok)
       record.invalid = ok.error ().what;
@@ -356,6 +354,7 @@ ProcessManager::update (const std::string &id, ProcessConfig config, Done done)
   record->config = std::move (config);
   record->updated_at_s = wall_clock_s ();
   record->invalid.clear ();
+  record->unreadable = false;
   if (moves)
     return rename (id, std::move (record), std::move (done));
   change (id, record, done,

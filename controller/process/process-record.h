@@ -20,6 +20,9 @@ struct ProcessRecord
 
   // Why a stored process cannot run; "" = it can. Not stored.
   std::string invalid;
+  // As it was read from the store, if there is more in it than we know; null otherwise.
+  Ref<JsonNode> stored;
+  bool unreadable = false; // its configuration stays as it was read
 };
 
 } // namespace restream
