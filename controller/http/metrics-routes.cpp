@@ -50,20 +50,20 @@ void
 add_process (Family &family, const Task &task)
 {
   const FfmpegProcess &process = task.process ();
-  const Progress &progress = process.progress ();
+  const Progress progress = process.progress ();
   const ProcessLimits &limits = task.config ().limits;
   const std::pair<const char *, double> values[] = {
       {"frame", progress.frame},
       {"fps", progress.fps},
       {"speed", progress.speed},
       {"q", progress.q},
-      {"size", double (progress.size_kb) * 1024},
+      {"size", progress.size_bytes},
       {"time", progress.time_s},
       {"drop", progress.drop},
       {"dup", progress.dup},
       {"packet", 0},
       {"bitrate", progress.bitrate_kbit * 1024},
-      {"cpu", 0},
+      {"cpu", process.cpu_usage ()},
       {"memory", process.memory_bytes ()},
       {"uptime", process.seconds_in_state ()},
       {"cpu_limit", limits.cpu_usage},

@@ -49,13 +49,10 @@ write_state (JsonWriter &json, const Task &task)
       .member ("runtime_seconds", process.seconds_in_state ())
       .member ("reconnect_seconds", task.reconnect_seconds ())
       .member ("last_logline", process.log ().last_line ());
-  json.key ("progress").begin_object ();
-  json.key ("inputs").begin_array ().end_array ();
-  json.key ("outputs").begin_array ().end_array ();
-  process.progress ().write (json);
-  json.end_object ();
+  json.key ("progress");
+  task.progress ().write (json);
   json.member ("memory_bytes", process.memory_bytes ())
-      .member ("cpu_usage", 0)
+      .member ("cpu_usage", process.cpu_usage ())
       .member ("command", task.command ())
       .end_object ();
 }

@@ -3,11 +3,10 @@
 
 #include "controller/log.h"
 
-#include <glib-unix.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,12 +15,19 @@ namespace restream {
 
 namespace {
 
-// A child that floods its log gets this much of the main loop's turn, at a priority
-// below everything else; the full pipe then slows it down.
-constexpr std::size_t kReadPerTurn = 64 * 1024;
-constexpr int kReadPriority = G_PRIORITY_DEFAULT + 50;
-// What is read of a dead child's pipe. A grandchild may hold its other end open.
-constexpr std::size_t kReadAtExit = 1024 * 1024;
+constexpr int kReportFd = 3; // in the child
+
+// Whether the program takes FFmpeg's options, and the command leaves the progress to us.
+bool
+takes_reports (const std::string &binary,
+    const std::vector<std::string> &arguments)
+{
+  std::size_t slash = binary.rfind ('/');
+  std::size_t name = slash == std::string::npos ? 0 : slash + 1;
+  return binary.find ("ffmpeg", name) != std::string::npos
+      && std::find (arguments.begin (), arguments.end (), "-progress")
+      == arguments.end ();
+}
 
 // Between fork and exec: async-signal-safe calls only.
 void
@@ -57,6 +63,8 @@ name_of (ExecState state)
 
 FfmpegProcess::FfmpegProcess (std::string id, FfmpegSettings settings)
     : id_ (std::move (id)), settings_ (std::move (settings)),
+      sampler_ (settings_.sampler ? settings_.sampler
+                                  : std::make_shared<UsageSampler> ()),
       state_since_us_ (g_get_monotonic_time ()),
       log_ (settings_.log_lines, settings_.log_history)
 {
@@ -64,14 +72,13 @@ FfmpegProcess::FfmpegProcess (std::string id, FfmpegSettings settings)
 
 FfmpegProcess::~FfmpegProcess ()
 {
-  if (child_watch_)
-    g_source_destroy (child_watch_.get ());
-  close_stderr ();
-  if (pid_ > 0) {
-    kill (-pid_, SIGKILL);
-    // Killed, so this does not last.
-    while (waitpid (pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+  if (pid_ <= 0)
+    return;
+  pid_t pid = pid_;
+  let_go ();
+  kill (-pid, SIGKILL);
+  // Killed, so this does not last.
+  while (waitpid (pid, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 
@@ -101,16 +108,21 @@ FfmpegProcess::reconnect_seconds () const
 std::uint64_t
 FfmpegProcess::memory_bytes () const
 {
-  if (pid_ <= 0)
-    return 0;
-  std::string path = "/proc/" + std::to_string (pid_) + "/statm";
-  Owned<char> text;
-  if (!g_file_get_contents (path.c_str (), out (text), nullptr, nullptr))
-    return 0; // gone meanwhile
-  unsigned long long size = 0, resident = 0;
-  if (sscanf (text.get (), "%llu %llu", &size, &resident) != 2)
-    return 0;
-  return resident * std::uint64_t (sysconf (_SC_PAGESIZE));
+  // Before the first sample, what the child itself has by now.
+  return usage_.memory_bytes || pid_ <= 0 ? usage_.memory_bytes
+                                          : resident_bytes (pid_);
+}
+
+Progress
+FfmpegProcess::progress () const
+{
+  return progress_.at (g_get_monotonic_time ());
+}
+
+ProcessProgress
+FfmpegProcess::stream_progress () const
+{
+  return progress_.at (g_get_monotonic_time (), prelude_);
 }
 
 void
@@ -135,6 +147,14 @@ void
 FfmpegProcess::restart (Done done)
 {
   end_child (std::move (done));
+}
+
+void
+FfmpegProcess::wait (Done done)
+{
+  if (pid_ <= 0)
+    return done ();
+  waiters_.push_back (std::move (done));
 }
 
 void
@@ -167,8 +187,8 @@ void
 FfmpegProcess::spawn ()
 {
   log_.begin_run (wall_clock_s ());
-  progress_.reset ();
-  splitter_ = LineSplitter ();
+  prelude_ = {};
+  progress_ = {};
   set_state (ExecState::starting);
   auto ok = try_spawn ();
   if (ok) {
@@ -189,11 +209,19 @@ FfmpegProcess::try_spawn ()
   if (!path)
     return Error{Code::internal,
         "cannot run " + settings_.binary + ": no such program"};
+  const bool reports = takes_reports (settings_.binary, command_.arguments);
   std::vector<const char *> argv = {path.get ()};
+  if (reports)
+    argv.insert (argv.end (), {"-progress", "pipe:3"});
   for (const std::string &argument : command_.arguments)
     argv.push_back (argument.c_str ());
   argv.push_back (nullptr);
   const char *environment[] = {nullptr};
+  int pipe[2] = {-1, -1};
+  if (reports && pipe2 (pipe, O_CLOEXEC) != 0)
+    return Error{Code::internal,
+        std::string ("no pipe for the progress: ") + g_strerror (errno)};
+  const int report_target = kReportFd;
   GPid pid = 0;
   int fd = -1;
   Owned<GError> error;
@@ -201,26 +229,28 @@ FfmpegProcess::try_spawn ()
   auto flags =
       GSpawnFlags (G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDIN_FROM_DEV_NULL
           | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_CLOEXEC_PIPES);
-  if (!g_spawn_async_with_pipes_and_fds (nullptr, argv.data (), environment,
-          flags, set_up_child, GINT_TO_POINTER (getpid ()), -1, -1, -1, nullptr,
-          nullptr, 0, &pid, nullptr, nullptr, &fd, out (error)))
+  bool ok = g_spawn_async_with_pipes_and_fds (nullptr, argv.data (),
+      environment, flags, set_up_child, GINT_TO_POINTER (getpid ()), -1, -1, -1,
+      &pipe[1], &report_target, reports ? 1 : 0, &pid, nullptr, nullptr, &fd,
+      out (error));
+  if (reports)
+    close (pipe[1]);
+  if (!ok) {
+    if (reports)
+      close (pipe[0]);
     return Error::from (error.get ());
+  }
   // Also here: a signal to the group may come before the child has made it.
   setpgid (pid, pid);
   pid_ = pid;
-  stderr_fd_ = fd;
-  g_unix_set_fd_nonblocking (fd, TRUE, nullptr);
-
-  stderr_watch_ = Ref<GSource>::adopt (
-      g_unix_fd_source_new (fd, GIOCondition (G_IO_IN | G_IO_HUP)));
-  g_source_set_priority (stderr_watch_.get (), kReadPriority);
-  GUnixFDSourceFunc on_readable =
-      +[] (gint, GIOCondition, gpointer data) -> gboolean {
-    return static_cast<FfmpegProcess *> (data)->read_stderr (kReadPerTurn);
-  };
-  g_source_set_callback (stderr_watch_.get (), G_SOURCE_FUNC (on_readable),
-      this, nullptr);
-  g_source_attach (stderr_watch_.get (), nullptr);
+  stderr_ = std::make_unique<LinePipe> (fd,
+      [this] (std::string_view line) { add_line (line); });
+  if (reports)
+    reports_ =
+        std::make_unique<LinePipe> (pipe[0], [this] (std::string_view line) {
+          log_.end_prelude ();
+          progress_.add_report_line (line, g_get_monotonic_time ());
+        });
 
   child_watch_ = Ref<GSource>::adopt (g_child_watch_source_new (pid));
   GChildWatchFunc on_exit = +[] (GPid, gint status, gpointer data) {
@@ -229,7 +259,27 @@ FfmpegProcess::try_spawn ()
   g_source_set_callback (child_watch_.get (), G_SOURCE_FUNC (on_exit), this,
       nullptr);
   g_source_attach (child_watch_.get (), nullptr);
+
+  watchdog_ = Watchdog (command_.limits, command_.stale_timeout_s,
+      g_get_monotonic_time ());
+  sampler_->watch (pid, [this] (const GroupUsage &usage) { on_usage (usage); });
   return {};
+}
+
+void
+FfmpegProcess::on_usage (const GroupUsage &usage)
+{
+  usage_ = usage;
+  if (state_ != ExecState::running)
+    return;
+  std::int64_t now_us = g_get_monotonic_time ();
+  std::string reason = watchdog_.check (usage, progress_.last_growth_us (),
+      !progress_.at (now_us).timed, now_us);
+  if (reason.empty ())
+    return;
+  note (reason);
+  log_event (G_LOG_LEVEL_WARNING, id_, reason + ", ending it");
+  end_child (nullptr);
 }
 
 void
@@ -263,45 +313,29 @@ FfmpegProcess::end_child (Done done)
   });
 }
 
-// Returns whether to go on watching.
-bool
-FfmpegProcess::read_stderr (std::size_t limit)
-{
-  static char buffer[16 * 1024];
-  std::size_t total = 0;
-  while (total < limit) {
-    ssize_t n = read (stderr_fd_, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0 && errno == EAGAIN)
-      return true;
-    if (n <= 0)
-      return false;
-    total += std::size_t (n);
-    splitter_.feed ({buffer, std::size_t (n)},
-        [this] (std::string_view line) { add_line (line); });
-  }
-  return true;
-}
-
 void
 FfmpegProcess::add_line (std::string_view line)
 {
-  if (progress_.add_line (line, g_get_monotonic_time ()))
+  if (progress_.add_line (line, g_get_monotonic_time ())) {
     log_.end_prelude ();
-  else
-    log_.add (line, wall_clock_s ());
+    return;
+  }
+  prelude_.add_line (line);
+  log_.add (line, wall_clock_s ());
 }
 
+// The child is no longer ours to watch.
 void
-FfmpegProcess::close_stderr ()
+FfmpegProcess::let_go ()
 {
-  if (stderr_watch_)
-    g_source_destroy (stderr_watch_.get ());
-  stderr_watch_.reset ();
-  if (stderr_fd_ >= 0)
-    close (stderr_fd_);
-  stderr_fd_ = -1;
+  g_source_destroy (child_watch_.get ());
+  child_watch_.reset ();
+  stderr_.reset ();
+  reports_.reset ();
+  sampler_->unwatch (pid_);
+  usage_ = {};
+  kill_timer_.cancel ();
+  pid_ = 0;
 }
 
 void
@@ -309,15 +343,13 @@ FfmpegProcess::child_exited (int status)
 {
   std::shared_ptr<FfmpegProcess> self =
       shared_from_this (); // a waiter may drop us
-  read_stderr (kReadAtExit);
-  splitter_.finish ([this] (std::string_view line) { add_line (line); });
-  close_stderr ();
+  stderr_->drain (); // first: a report ends the prelude
+  if (reports_)
+    reports_->drain ();
   // What FFmpeg itself had started goes with it. GLib has reaped the leader this
   // very moment, so its number cannot have come round again.
   kill (-pid_, SIGKILL);
-  pid_ = 0;
-  child_watch_.reset ();
-  kill_timer_.cancel ();
+  let_go ();
 
   if (WIFSIGNALED (status)) {
     set_state (ExecState::killed);

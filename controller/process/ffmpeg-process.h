@@ -3,8 +3,12 @@
 
 #include "common/post.h"
 #include "common/result.h"
+#include "controller/process/line-pipe.h"
+#include "controller/process/process-config.h"
 #include "controller/process/process-log.h"
 #include "controller/process/progress.h"
+#include "controller/process/usage-sampler.h"
+#include "controller/process/watchdog.h"
 
 #include <functional>
 #include <memory>
@@ -51,6 +55,8 @@ struct FfmpegSettings
   unsigned stop_timeout_ms = 5000; // from SIGINT to SIGKILL
   std::size_t log_lines = 50;
   std::size_t log_history = 3;
+  // Shared by the processes; null = one of its own.
+  std::shared_ptr<UsageSampler> sampler;
 };
 
 // One run's worth of orders.
@@ -59,11 +65,14 @@ struct FfmpegCommand
   std::vector<std::string> arguments; // without the binary
   bool reconnect = false;
   std::uint64_t reconnect_delay_ms = 0;
+  std::uint64_t stale_timeout_s = 0; // 0 = never
+  ProcessLimits limits;
 };
 
 // One supervised FFmpeg: started again after every end while it is wanted and its
 // command says so. The child has a process group of its own, an empty environment
-// and /dev/null for input and output, and dies with the daemon. Thread: main.
+// and /dev/null for input and output, and dies with the daemon. FFmpeg is asked for its progress on a pipe
+// besides, which its arguments do not show. Thread: main.
 class FfmpegProcess : public std::enable_shared_from_this<FfmpegProcess>
 {
 public:
@@ -83,6 +92,8 @@ public:
   // Ends the child as stop() does, but leaves it wanted: the reconnect brings it
   // back. done is called when the child is gone.
   void restart (Done done);
+  // done is called when the child is gone, at once if there is none.
+  void wait (Done done);
   // The start was refused before it came to FFmpeg: state failed, and the reason
   // in the log.
   void refuse (const std::string &reason);
@@ -98,11 +109,16 @@ public:
   {
     return command_.arguments;
   }
-  const Progress &progress () const { return progress_.current (); }
+  Progress progress () const;
+  // The same by streams, whose ids it does not know.
+  ProcessProgress stream_progress () const;
+  const Prelude &prelude () const { return prelude_; }
   ProcessLog &log () { return log_; }
   const ProcessLog &log () const { return log_; }
   pid_t pid () const { return pid_; } // 0 = no child
-  std::uint64_t memory_bytes () const; // resident
+  // Of its whole group in the last second; 0 when it does not run.
+  std::uint64_t memory_bytes () const;
+  double cpu_usage () const { return usage_.cpu_percent; } // 100 = all cores
 
 private:
   void spawn ();
@@ -110,27 +126,30 @@ private:
   void set_state (ExecState state);
   void end_child (Done done);
   void signal_group (int signal);
-  bool read_stderr (std::size_t limit);
   void add_line (std::string_view line);
+  void on_usage (const GroupUsage &usage);
   void child_exited (int status);
+  void let_go ();
   void schedule_reconnect ();
-  void close_stderr ();
 
   const std::string id_;
   const FfmpegSettings settings_;
+  const std::shared_ptr<UsageSampler> sampler_;
   FfmpegCommand command_;
   ExecState state_ = ExecState::finished;
   std::int64_t state_since_us_;
   bool wanted_ = false;
   pid_t pid_ = 0;
-  int stderr_fd_ = -1;
-  Ref<GSource> child_watch_, stderr_watch_;
+  std::unique_ptr<LinePipe> stderr_, reports_;
+  Ref<GSource> child_watch_;
   Timer kill_timer_, reconnect_timer_;
   std::int64_t reconnect_at_us_ = 0;
   std::vector<Done> waiters_; // for the child's end
-  LineSplitter splitter_;
   ProcessLog log_;
+  Prelude prelude_;
   ProgressTracker progress_;
+  Watchdog watchdog_;
+  GroupUsage usage_;
 };
 
 } // namespace restream

@@ -13,6 +13,7 @@ namespace restream {
 namespace {
 
 constexpr std::size_t kMaxListLength = 1024;
+constexpr std::size_t kMaxOptions = 10000; // FFmpeg's words, of one place
 constexpr std::size_t kMaxMapLength = 256;
 constexpr std::uint64_t kMaxSeconds = 10ull * 365 * 24 * 3600;
 
@@ -47,6 +48,32 @@ read_seconds (const JsonReader &reader, const char *name, std::uint64_t &target)
   return {};
 }
 
+// Of strings; null in it keeps what is at its place.
+Result<void>
+merge_options (const JsonReader &reader, std::vector<std::string> &options)
+{
+  if (reader.is_null ("options"))
+    options.clear ();
+  auto list = reader.array ("options");
+  if (!list)
+    return list.error ();
+  if (!*list)
+    return {};
+  guint count = json_array_get_length (*list);
+  if (count > kMaxOptions)
+    return bad (reader.path_of ("options") + ": too long");
+  options.resize (count);
+  for (guint i = 0; i < count; i++) {
+    JsonNode *node = json_array_get_element (*list, i);
+    if (JSON_NODE_HOLDS_NULL (node))
+      continue;
+    if (json_node_get_value_type (node) != G_TYPE_STRING)
+      return bad (reader.path_of ("options") + ": list of strings expected");
+    options[i] = json_node_get_string (node);
+  }
+  return {};
+}
+
 Result<void>
 merge_cleanup (const JsonReader &io, std::vector<CleanupRule> &rules)
 {
@@ -64,6 +91,8 @@ merge_cleanup (const JsonReader &io, std::vector<CleanupRule> &rules)
   for (guint i = 0; i < count; i++) {
     JsonNode *node = json_array_get_element (*list, i);
     std::string path = io.path_of ("cleanup") + "[" + std::to_string (i) + "]";
+    if (JSON_NODE_HOLDS_NULL (node))
+      continue;
     if (!JSON_NODE_HOLDS_OBJECT (node))
       return bad (path + ": object expected");
     JsonReader reader (json_node_get_object (node), path);
@@ -100,7 +129,7 @@ merge_io (const JsonReader &parent, const char *name, bool output,
     JsonReader reader (json_node_get_object (node), path);
     TRY (reader.get ("id", ios[i].id));
     TRY (reader.get ("address", ios[i].address));
-    TRY (reader.get ("options", ios[i].options));
+    TRY (merge_options (reader, ios[i].options));
     if (output)
       TRY (merge_cleanup (reader, ios[i].cleanup));
   }
@@ -207,7 +236,7 @@ ProcessConfig::merge (JsonObject *object)
   TRY (reader.get ("reference", reference));
   TRY (merge_io (reader, "input", false, input));
   TRY (merge_io (reader, "output", true, output));
-  TRY (reader.get ("options", options));
+  TRY (merge_options (reader, options));
   TRY (reader.get ("reconnect", reconnect));
   TRY (read_seconds (reader, "reconnect_delay_seconds", reconnect_delay_s));
   TRY (reader.get ("autostart", autostart));
@@ -310,7 +339,7 @@ ProcessConfig::write (JsonWriter &json) const
 }
 
 std::vector<std::string>
-ProcessConfig::arguments () const
+ProcessConfig::input_arguments () const
 {
   std::vector<std::string> argv = options;
   for (const ProcessIo &io : input) {
@@ -318,6 +347,13 @@ ProcessConfig::arguments () const
     argv.push_back ("-i");
     argv.push_back (io.address);
   }
+  return argv;
+}
+
+std::vector<std::string>
+ProcessConfig::arguments () const
+{
+  std::vector<std::string> argv = input_arguments ();
   for (const ProcessIo &io : output) {
     argv.insert (argv.end (), io.options.begin (), io.options.end ());
     argv.push_back (io.address);

@@ -84,9 +84,9 @@ struct ProcessConfig
   WebrtcOptions webrtc;
   bool operator== (const ProcessConfig &) const = default;
 
-  // Lays the object over what is here, as the API's PUT does: absent and null
-  // members keep their values, lists replace, except that a list's objects are
-  // laid over the ones at the same place.
+  // Lays the object over what is here, as the API's PUT does (and Go's encoding/json): absent and null
+  // members keep their values, null empties a list, a list replaces one, but its elements are laid over the
+  // ones at the same place.
   Result<void> merge (JsonObject *object);
   // Makes up the ids that are missing.
   void fill_ids ();
@@ -98,6 +98,8 @@ struct ProcessConfig
   void write (JsonWriter &json) const;
   // FFmpeg's arguments: options, inputs, outputs.
   std::vector<std::string> arguments () const;
+  // The same without the outputs.
+  std::vector<std::string> input_arguments () const;
 };
 
 // 22 random characters that are hard to confuse.

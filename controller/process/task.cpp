@@ -8,16 +8,20 @@
 namespace restream {
 
 Task::Task (ProcessConfig config, const FfmpegSettings &settings,
-    std::function<ProcessHooks *()> hooks)
-    : config_ (std::move (config)), hooks_ (std::move (hooks)),
+    std::function<ProcessHooks *()> hooks, Resolve resolve)
+    : config_ (std::move (config)), settings_ (settings),
+      hooks_ (std::move (hooks)), resolve_ (std::move (resolve)),
       process_ (std::make_shared<FfmpegProcess> (config_.id, settings))
 {
 }
 
+Task::~Task () = default;
+
 std::vector<std::string>
 Task::command () const
 {
-  std::vector<std::string> argv = config_.arguments ();
+  std::vector<std::string> argv =
+      resolved_ ? resolved_->arguments () : config_.arguments ();
   argv.insert (argv.end (), appended_.begin (), appended_.end ());
   return argv;
 }
@@ -30,6 +34,33 @@ Task::reconnect_seconds () const
   std::int64_t left = retry_at_us_ - g_get_monotonic_time ();
   return std::max<std::int64_t> (0,
       (left + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
+}
+
+ProcessProgress
+Task::progress () const
+{
+  ProcessProgress progress = process_->stream_progress ();
+  const ProcessConfig &config = resolved_ ? *resolved_ : config_;
+  for (StreamProgress &stream : progress.inputs)
+    if (stream.info.index < config.input.size ())
+      stream.id = config.input[stream.info.index].id;
+  for (StreamProgress &stream : progress.outputs) {
+    if (stream.info.index < config.output.size ())
+      stream.id = config.output[stream.info.index].id;
+    else if (!appended_.empty ())
+      stream.id = "webrtc";
+  }
+  return progress;
+}
+
+Result<void>
+Task::resolve ()
+{
+  auto resolved = resolve_ ? resolve_ (config_) : Result (config_);
+  if (!resolved)
+    return resolved.error ();
+  resolved_ = *std::move (resolved);
+  return {};
 }
 
 Result<void>
@@ -45,29 +76,19 @@ Task::start ()
   return begin ();
 }
 
-// The ordered start proper: hook, then FFmpeg.
+// The ordered start proper: what the configuration means, hook, then FFmpeg.
 Result<void>
 Task::begin ()
 {
   retry_timer_.cancel ();
   appended_.clear ();
+  if (!resolved_)
+    if (auto ok = resolve (); !ok)
+      return refuse (ok.error ());
   if (ProcessHooks *hooks = hooks_ ()) {
     auto arguments = hooks->on_process_start (id (), config_);
-    if (!arguments) {
-      phase_ = Phase::refused;
-      process_->refuse (arguments.error ().what);
-      if (config_.reconnect) {
-        auto delay_s = guint (
-            std::clamp<std::uint64_t> (config_.reconnect_delay_s, 1, 86400));
-        retry_at_us_ =
-            g_get_monotonic_time () + std::int64_t (delay_s) * G_USEC_PER_SEC;
-        retry_timer_ = Timer (nullptr, delay_s * 1000, [this] {
-          (void) begin (); // shows in state and log
-          return false;
-        });
-      }
-      return arguments.error ();
-    }
+    if (!arguments)
+      return refuse (arguments.error ());
     appended_ = *std::move (arguments);
   }
   phase_ = Phase::active;
@@ -75,11 +96,32 @@ Task::begin ()
   return {};
 }
 
+Error
+Task::refuse (Error error)
+{
+  phase_ = Phase::refused;
+  process_->refuse (error.what);
+  if (config_.reconnect) {
+    auto delay_s =
+        guint (std::clamp<std::uint64_t> (config_.reconnect_delay_s, 1, 86400));
+    retry_at_us_ =
+        g_get_monotonic_time () + std::int64_t (delay_s) * G_USEC_PER_SEC;
+    retry_timer_ = Timer (nullptr, delay_s * 1000, [this] {
+      (void) begin (); // shows in state and log
+      return false;
+    });
+  }
+  return error;
+}
+
 void
 Task::run ()
 {
-  process_->start (
-      {command (), config_.reconnect, config_.reconnect_delay_s * 1000});
+  process_->start ({.arguments = command (),
+      .reconnect = config_.reconnect,
+      .reconnect_delay_ms = config_.reconnect_delay_s * 1000,
+      .stale_timeout_s = config_.stale_timeout_s,
+      .limits = config_.limits});
 }
 
 void
@@ -93,6 +135,7 @@ Task::stop (Done done)
 void
 Task::shut_down (Done done)
 {
+  probe_.reset (); // answers with what it has
   start_pending_ = false;
   end (std::move (done));
 }
@@ -152,6 +195,15 @@ Task::restart (Done done)
 void
 Task::reload (Done done)
 {
+  if (auto ok = resolve (); !ok)
+    return done (ok);
+  restart_ffmpeg (std::move (done));
+}
+
+// With what is resolved now. Its log's history goes, the hook's part stays.
+void
+Task::restart_ffmpeg (Done done)
+{
   if (order_ == Order::stop || phase_ == Phase::stopping
       || phase_ == Phase::idle)
     return done ({}); // the next start takes the new configuration
@@ -171,25 +223,46 @@ Task::reload (Done done)
 void
 Task::update (ProcessConfig config, Done done)
 {
+  bool under_way = order_ == Order::start
+      && (phase_ == Phase::active || phase_ == Phase::refused);
   bool same_part = config.webrtc == config_.webrtc && config.id == config_.id;
-  if (same_part || order_ == Order::stop || phase_ == Phase::idle
-      || phase_ == Phase::stopping) {
+  auto resolved = resolve_ ? resolve_ (config) : Result (config);
+  if (!under_way || (same_part && resolved)) {
     config_ = std::move (config);
-    return reload (std::move (done));
+    resolved_.reset ();
+    if (!resolved)
+      return done (resolved.error ());
+    resolved_ = *std::move (resolved);
+    return restart_ffmpeg (std::move (done));
   }
-  // What the hook has set up goes with the old configuration. The order stays.
-  auto weak = weak_from_this ();
-  shut_down ([weak, config = std::move (config), done = std::move (done)] (
-                 Result<void>) mutable {
+  // What the hook has set up goes with the old configuration, or with none that can run. The order stays.
+  start_pending_ = false;
+  end ([weak = weak_from_this (), config = std::move (config),
+           done = std::move (done)] (Result<void>) {
     auto self = weak.lock ();
     if (!self)
       return done ({});
-    self->config_ = std::move (config);
+    self->config_ = config;
+    self->resolved_.reset ();
     // A stop that came meanwhile wins.
     done (self->order_ == Order::start && self->phase_ == Phase::idle
             ? self->begin ()
             : Result<void> ());
   });
+}
+
+void
+Task::probe (ProbeDone done)
+{
+  if (!resolved_)
+    if (auto ok = resolve (); !ok)
+      return done ({{}, {ok.error ().what}});
+  // Who comes while one runs shares it.
+  if (!probe_ || !probe_->running ())
+    probe_ = std::make_shared<Probe> (id (), settings_,
+        resolved_->input_arguments ());
+  auto probe = probe_; // done may drop it
+  probe->wait (std::move (done));
 }
 
 } // namespace restream

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "controller/process/ffmpeg-process.h"
+#include "controller/process/probe.h"
 #include "controller/process/process-config.h"
 #include "controller/process/process-hooks.h"
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,11 +38,15 @@ class Task : public std::enable_shared_from_this<Task>
 {
 public:
   using Done = std::function<void (Result<void>)>;
+  using ProbeDone = std::function<void (const ProbeResult &)>;
+  // What the configuration means: placeholders and references resolved, addresses allowed.
+  using Resolve = std::function<Result<ProcessConfig> (const ProcessConfig &)>;
 
   // hooks: asked at each step, so that it may be replaced or detached any time;
   // may return null.
   Task (ProcessConfig config, const FfmpegSettings &settings,
-      std::function<ProcessHooks *()> hooks);
+      std::function<ProcessHooks *()> hooks, Resolve resolve = nullptr);
+  ~Task ();
 
   // Orders a start. An error means that the start was refused; a failure of FFmpeg
   // itself shows in the state. Does nothing when it is ordered and under way.
@@ -49,13 +55,16 @@ public:
   void stop (Done done);
   // Ends FFmpeg and lets the reconnect bring it back. Nothing when stopped.
   void restart (Done done);
-  // FFmpeg anew with the current configuration, its log's history lost; what the
-  // hook has set up stays.
+  // FFmpeg anew with the configuration resolved anew, its log's history lost; what the
+  // hook has set up stays. If it does not resolve, all stays as it is.
   void reload (Done done);
-  // Another configuration: reloads, or starts anew if the hook's part changes.
+  // Another configuration: reloads, or starts anew if the hook's part changes. If it does not resolve, FFmpeg
+  // ends, and the state says why.
   void update (ProcessConfig config, Done done);
   // As stop(), but the order stays: the daemon ends.
   void shut_down (Done done);
+  // What FFmpeg finds in the inputs, whether it runs or not. done is called once, in bounded time.
+  void probe (ProbeDone done);
 
   const ProcessConfig &config () const { return config_; }
   const std::string &id () const { return config_.id; }
@@ -65,6 +74,7 @@ public:
   FfmpegProcess &process () { return *process_; }
   const FfmpegProcess &process () const { return *process_; }
   std::vector<std::string> command () const;
+  ProcessProgress progress () const;
   // Until FFmpeg, or a refused start, is tried again; -1 = not planned.
   std::int64_t reconnect_seconds () const;
 
@@ -81,12 +91,18 @@ private:
     stopping
   };
   Result<void> begin ();
+  Result<void> resolve ();
+  Error refuse (Error error);
   void run ();
+  void restart_ffmpeg (Done done);
   void end (Done done);
   void ended ();
 
   ProcessConfig config_;
+  std::optional<ProcessConfig> resolved_; // nullopt = not yet, or it did not
+  const FfmpegSettings settings_;
   const std::function<ProcessHooks *()> hooks_;
+  const Resolve resolve_;
   std::shared_ptr<FfmpegProcess> process_;
   Order order_ = Order::stop;
   Phase phase_ = Phase::idle;
@@ -95,6 +111,7 @@ private:
   std::vector<Done> waiters_; // for the end of stopping
   Timer retry_timer_;
   std::int64_t retry_at_us_ = 0;
+  std::shared_ptr<Probe> probe_;
 };
 
 } // namespace restream

@@ -227,7 +227,7 @@ clean_environment ()
   process->start ({{"inspect"}});
   wait_until ([&] { return process->progress ().frame >= 1; });
   g_assert_true (
-      log_has (*process, "environment=0 descriptors=3 leader=1 null=1"));
+      log_has (*process, "environment=0 descriptors=4 leader=1 null=1"));
   stop (*process);
   close (extra[0]);
   close (extra[1]);
@@ -261,7 +261,7 @@ real_ffmpeg ()
 
   process->start ({{"-re", "-f", "lavfi", "-i", "sine", "-c:a", "libopus", "-f",
       "ogg", "/dev/null", "-y"}});
-  wait_until ([&] { return process->progress ().size_kb >= 1; });
+  wait_until ([&] { return process->progress ().size_kb () >= 1; });
   g_assert_cmpuint (process->progress ().frame, ==, 0);
   g_assert_cmpfloat (process->progress ().time_s, >, 0);
   stop (*process);
