@@ -5,6 +5,8 @@
 
 #include <gst/webrtc/webrtc.h>
 
+#include <vector>
+
 namespace restream::transport {
 
 namespace {
@@ -45,18 +47,23 @@ set_cname (GstElement *webrtcbin, const std::string &cname)
   });
 }
 
+Ref<GstCaps>
+sent_caps (const negotiation::MediaPlan &media, const OutgoingStream &stream)
+{
+  const negotiation::Codec &codec = media.codec;
+  return Ref<GstCaps>::adopt (gst_caps_new_simple ("application/x-rtp", "media",
+      G_TYPE_STRING, name_of (media.media), "encoding-name", G_TYPE_STRING,
+      codec.encoding_name.c_str (), "clock-rate", G_TYPE_INT,
+      static_cast<int> (codec.clock_rate), "payload", G_TYPE_INT,
+      static_cast<int> (media.payload_type), "ssrc", G_TYPE_UINT, stream.ssrc,
+      nullptr));
+}
+
 Result<void>
 add_media (ViewerPipeline &viewer, const negotiation::MediaPlan &media,
     const OutgoingStream &stream)
 {
-  const negotiation::Codec &codec = media.codec;
-  Ref<GstCaps> caps = Ref<GstCaps>::adopt (gst_caps_new_simple (
-      "application/x-rtp", "media", G_TYPE_STRING, name_of (media.media),
-      "encoding-name", G_TYPE_STRING, codec.encoding_name.c_str (),
-      "clock-rate", G_TYPE_INT, static_cast<int> (codec.clock_rate), "payload",
-      G_TYPE_INT, static_cast<int> (media.payload_type), "ssrc", G_TYPE_UINT,
-      stream.ssrc, nullptr));
-
+  Ref<GstCaps> caps = sent_caps (media, stream);
   Ref<GstElement> &appsrc = viewer.appsrcs[index_of (media.media)];
   appsrc = Ref<GstElement>::sink (
       gst_element_factory_make ("appsrc", name_of (media.media)));
@@ -124,6 +131,39 @@ make_viewer_pipeline (const ViewerConfig &config)
       return added.error ();
   }
   return viewer;
+}
+
+void
+announce_sources (GstElement *webrtcbin, const ViewerConfig &config)
+{
+  using CapsList = std::vector<Ref<GstCaps>>;
+  for_each_element (webrtcbin, "rtpbin", [&config] (GstElement *rtpbin) {
+    auto sink = Ref<GstPad>::adopt (
+        gst_element_get_static_pad (rtpbin, "send_rtp_sink_0"));
+    auto funnel = sink ? Ref<GstPad>::adopt (gst_pad_get_peer (sink.get ()))
+                       : Ref<GstPad> ();
+    if (!funnel)
+      return;
+    auto *list = new CapsList;
+    for (const negotiation::Section &section : config.plan.sections)
+      if (section.accepted)
+        list->push_back (sent_caps (*section.accepted,
+            config.streams[index_of (section.accepted->media)]));
+    gst_pad_add_probe (
+        funnel.get (), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+        +[] (GstPad *pad, GstPadProbeInfo *info, gpointer data) {
+          if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info))
+              != GST_EVENT_CAPS)
+            return GST_PAD_PROBE_OK;
+          auto peer = Ref<GstPad>::adopt (gst_pad_get_peer (pad));
+          for (const Ref<GstCaps> &caps : *static_cast<CapsList *> (data))
+            if (peer)
+              gst_pad_send_event (peer.get (),
+                  gst_event_new_caps (caps.get ()));
+          return GST_PAD_PROBE_REMOVE;
+        },
+        list, +[] (gpointer data) { delete static_cast<CapsList *> (data); });
+  });
 }
 
 } // namespace restream::transport

@@ -18,4 +18,10 @@ struct ViewerPipeline
 // Errors: unavailable (a plugin is missing), internal.
 Result<ViewerPipeline> make_viewer_pipeline (const ViewerConfig &config);
 
+// Tells the RTP session of a negotiated webrtcbin the clock rate of each stream before
+// its first packet. The funnel that bundles the streams does not, and the session of GStreamer 1.22
+// then asks for it while it goes through its sources for the first sender report,
+// with its lock released: a report of the viewer's in that moment breaks the walk.
+void announce_sources (GstElement *webrtcbin, const ViewerConfig &config);
+
 } // namespace restream::transport

@@ -327,6 +327,7 @@ WebrtcbinViewer::send_answer ()
     return false;
   });
   watch_rtcp ();
+  announce_sources (webrtcbin_.get (), config_);
   observer_->viewer_answered (*this,
       negotiation::make_answer (config_.plan, *local));
 }
