@@ -156,6 +156,8 @@ private:
 // makes a key, which on a busy machine takes seconds. And threads of pools stay
 // idle: one that ends just when exit() cleans OpenSSL up crashes there.
 void prepare_process ();
+// At the end, before exit() cleans OpenSSL up under them: waits a while for the threads of viewers.
+void settle_process ();
 std::string read_source (const std::string &path); // of the source tree
 // Entries of /proc/self/fd and /proc/self/task.
 unsigned count_descriptors ();
