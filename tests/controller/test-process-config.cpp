@@ -148,10 +148,41 @@ bad_json ()
           std::string ("{\"a\":1\0}", 8), std::string ("// x\n{}"),
           std::string ("{\"a\":\"x\ny\"}"), std::string ("{} {}"),
           std::string ("\"a\"{\"b\":{}"), std::string ("1 2"),
-          std::string ("{},")})
+          std::string ("{},"), std::string ("\"a\\q\""), std::string ("\\"),
+          std::string ("tru"), std::string ("nan"), std::string ("\v1")})
     g_assert_false (parse_json (text).has_value ());
-  for (const char *text : {" {} ", "[1, 2]", "-1.5e+3", "\"a b\"", " null\n"})
+  for (const char *text : {" {} ", "[1, 2]", "-1.5e+3", "\"a b\"", " null\n",
+           "\"\\u00e4\\\"\\/\"", "true", "[false,null]"})
     g_assert_true (parse_json (text).has_value ());
+}
+
+void
+json_numbers ()
+{
+  for (const char *text :
+      {"01", "-01", "1.", ".5", "+1", "-", "1e", "1e+", "0x10", "1.5.5", "1-1",
+          "--1", "9223372036854775808", "-9223372036854775809",
+          "123456789012345678901234567890", "1e999", "-1e999"})
+    if (parse_json (text))
+      g_error ("accepted: %s", text);
+  struct
+  {
+    const char *text;
+    double value;
+  } const good[] = {{"0", 0}, {"-0", 0}, {"10", 10}, {"-1.50", -1.5},
+      {"1E5", 1e5}, {"2e-3", 2e-3}, {"1e308", 1e308},
+      {"123456789012345678901234567890.0", 123456789012345678901234567890.0}};
+  for (const auto &[text, value] : good) {
+    auto root = parse_json (text);
+    g_assert_true (root.has_value ());
+    g_assert_cmpfloat (json_node_get_double (root->get ()), ==, value);
+  }
+  for (const char *text : {"9223372036854775807", "-9223372036854775808"}) {
+    auto root = parse_json (text);
+    g_assert_true (root.has_value ());
+    std::string number = std::to_string (json_node_get_int (root->get ()));
+    g_assert_cmpstr (number.c_str (), ==, text);
+  }
 }
 
 void
@@ -304,6 +335,7 @@ main (int argc, char **argv)
   g_test_add_func ("/process-config/merge", merge_keeps_what_is_not_named);
   g_test_add_func ("/process-config/wrong-types", wrong_types);
   g_test_add_func ("/process-config/bad-json", bad_json);
+  g_test_add_func ("/process-config/json-numbers", json_numbers);
   g_test_add_func ("/process-config/validation", validation);
   g_test_add_func ("/process-config/arguments", arguments);
   g_test_add_func ("/process-config/short-id", short_ids_differ);
