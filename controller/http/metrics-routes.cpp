@@ -4,8 +4,6 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
-#include <map>
-
 namespace restream {
 
 namespace {
@@ -75,6 +73,38 @@ add_process (Family &family, const Task &task)
         value);
 }
 
+void
+add_states (Family &family, const StateCounts &counts, const Labels &labels)
+{
+  for (ExecState state : kAllStates) {
+    auto count = counts.find (state);
+    Labels all = labels;
+    all.push_back ({"state", name_of (state)});
+    family.add (std::move (all), count == counts.end () ? 0 : count->second);
+  }
+}
+
+void
+add_streams (Family &family, const Task &task, const char *type,
+    const std::vector<StreamProgress> &streams)
+{
+  for (const StreamProgress &stream : streams) {
+    const std::pair<const char *, double> values[] = {
+        {"frame", stream.frame}, {"fps", stream.fps}, {"packet", stream.packet},
+        {"pps", stream.pps}, {"size", double (stream.size_kb) * 1024},
+        {"bitrate", stream.bitrate_kbit * 1024},
+        {"q", stream.q}, // of outputs only
+    };
+    for (const auto &[name, value] : values)
+      if (!g_str_equal (name, "q") || g_str_equal (type, "output"))
+        family.add ({{"process", task.id ()}, {"type", type}, {"id", stream.id},
+                        {"index", std::to_string (stream.info.index)},
+                        {"stream", std::to_string (stream.info.stream)},
+                        {"media", stream.info.type}, {"name", name}},
+            value);
+  }
+}
+
 } // namespace
 
 std::string
@@ -83,23 +113,35 @@ metrics_text (const ProcessManager &manager, const ApiInfo &info)
   using prometheus::MetricType;
   Family processes ("ffmpeg_process", "General stats per process",
       MetricType::Gauge, info.id);
+  Family process_states ("ffmpeg_process_states",
+      "Accumulated states per process", MetricType::Gauge, info.id);
+  Family streams ("ffmpeg_process_io",
+      "Stats per input and output of a process", MetricType::Gauge, info.id);
+  Family totals ("ffmpeg_states_total", "Accumulated process states",
+      MetricType::Counter, info.id);
   Family states ("ffmpeg_states", "Current process states", MetricType::Gauge,
       info.id);
   Family uptime ("uptime_seconds", "Number of seconds the core is up",
       MetricType::Counter, info.id);
 
-  std::map<ExecState, unsigned> count;
+  StateCounts now;
   for (const auto &[id, task] : manager.tasks ()) {
     add_process (processes, *task);
-    count[task->process ().state ()]++;
+    add_states (process_states, task->process ().state_counts (),
+        {{"process", id}});
+    const ProcessProgress progress = task->progress ();
+    add_streams (streams, *task, "input", progress.inputs);
+    add_streams (streams, *task, "output", progress.outputs);
+    now[task->process ().state ()]++;
   }
-  for (ExecState state : kAllStates)
-    states.add ({{"state", name_of (state)}}, count[state]);
+  add_states (states, now, {});
+  add_states (totals, manager.state_totals (), {});
   uptime.add ({},
       double (g_get_real_time () - info.created_at_us) / G_USEC_PER_SEC);
 
   std::vector<prometheus::MetricFamily> families;
-  for (Family *family : {&processes, &states, &uptime})
+  for (Family *family :
+      {&processes, &process_states, &streams, &states, &totals, &uptime})
     families.push_back (family->take ());
   // Through the base class, whose overload returns the text.
   const prometheus::TextSerializer serializer;

@@ -23,6 +23,17 @@ add_part (Router &router, const char *part, const ProcessManager &manager,
 }
 
 void
+probe (const Request &request, ProcessManager &manager)
+{
+  manager.probe (request.param ("id"),
+      [reply = request.reply] (const ProbeResult &result) {
+        JsonWriter json;
+        result.write (json);
+        reply->json (200, std::move (json));
+      });
+}
+
+void
 command (const Request &request, ProcessManager &manager)
 {
   auto body = request.object_or_answer ();
@@ -64,6 +75,8 @@ add_process_part_routes (Router &router, ProcessManager &manager)
       [] (JsonWriter &json, const Task &task) { task.config ().write (json); });
   add_part (router, "state", manager, write_state);
   add_part (router, "report", manager, write_report);
+  router.get ("/api/v3/process/{id}/probe",
+      [&manager] (Request &request) { probe (request, manager); });
   router.write ("PUT", "/api/v3/process/{id}/command",
       [&manager] (Request &request) { command (request, manager); });
 }

@@ -181,6 +181,9 @@ FfmpegProcess::set_state (ExecState state)
     return;
   state_ = state;
   state_since_us_ = g_get_monotonic_time ();
+  state_counts_[state]++;
+  if (settings_.state_totals)
+    (*settings_.state_totals)[state]++;
 }
 
 void

@@ -11,6 +11,7 @@
 #include "controller/process/watchdog.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <sys/types.h>
@@ -48,6 +49,9 @@ enum class ExecState
 
 const char *name_of (ExecState state);
 
+// How often each state was entered.
+using StateCounts = std::map<ExecState, std::uint64_t>;
+
 struct FfmpegSettings
 {
   std::string binary =
@@ -57,6 +61,8 @@ struct FfmpegSettings
   std::size_t log_history = 3;
   // Shared by the processes; null = one of its own.
   std::shared_ptr<UsageSampler> sampler;
+  // Counts the states of all processes; may be null.
+  std::shared_ptr<StateCounts> state_totals;
 };
 
 // One run's worth of orders.
@@ -101,6 +107,7 @@ public:
   void note (const std::string &text);
 
   ExecState state () const { return state_; }
+  const StateCounts &state_counts () const { return state_counts_; }
   bool running () const; // starting, running or finishing
   bool reconnect_pending () const { return reconnect_timer_.active (); }
   std::int64_t seconds_in_state () const;
@@ -137,6 +144,7 @@ private:
   const std::shared_ptr<UsageSampler> sampler_;
   FfmpegCommand command_;
   ExecState state_ = ExecState::finished;
+  StateCounts state_counts_;
   std::int64_t state_since_us_;
   bool wanted_ = false;
   pid_t pid_ = 0;

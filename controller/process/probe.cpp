@@ -14,6 +14,7 @@ probe_settings (FfmpegSettings settings)
 {
   settings.log_lines = kLogLines;
   settings.log_history = 0;
+  settings.state_totals = nullptr; // it is none of the processes
   return settings;
 }
 

@@ -12,6 +12,13 @@ namespace {
 // Bounds what a client can make the daemon hold.
 constexpr std::size_t kMaxTasks = 10000;
 
+ManagerSettings
+counting (ManagerSettings settings)
+{
+  settings.ffmpeg.state_totals = std::make_shared<StateCounts> ();
+  return settings;
+}
+
 Error
 unknown_process (const std::string &id)
 {
@@ -26,6 +33,11 @@ shutting_down ()
 
 } // namespace
 
+ProcessManager::ProcessManager (ManagerSettings settings)
+    : settings_ (counting (std::move (settings)))
+{
+}
+
 std::shared_ptr<Task>
 ProcessManager::lookup (const std::string &id) const
 {
@@ -37,6 +49,15 @@ const Task *
 ProcessManager::find (const std::string &id) const
 {
   return lookup (id).get ();
+}
+
+void
+ProcessManager::probe (const std::string &id, Task::ProbeDone done)
+{
+  if (auto task = lookup (id))
+    task->probe (std::move (done));
+  else
+    done ({{}, {"Unknown process ID (" + id + ")"}});
 }
 
 void

@@ -29,10 +29,7 @@ class ProcessManager
 public:
   using Done = Task::Done;
 
-  explicit ProcessManager (ManagerSettings settings)
-      : settings_ (std::move (settings))
-  {
-  }
+  explicit ProcessManager (ManagerSettings settings);
   ProcessManager (const ProcessManager &) = delete;
   ProcessManager &operator= (const ProcessManager &) = delete;
 
@@ -66,9 +63,17 @@ public:
   // Ends all children and hooks; the orders stay as they are. done when all have ended.
   void shut_down (std::function<void ()> done);
 
+  // What FFmpeg finds in the process's inputs, whether it runs or not.
+  void probe (const std::string &id, Task::ProbeDone done);
+
   // A line of the daemon's own in the process's log.
   void note (const std::string &id, const std::string &text);
 
+  // How often the processes, also those that are gone, entered each state.
+  const StateCounts &state_totals () const
+  {
+    return *settings_.ffmpeg.state_totals;
+  }
   const Task *find (const std::string &id) const;
   const std::map<std::string, std::shared_ptr<Task>> &tasks () const
   {

@@ -4,6 +4,7 @@ each of its statuses, and the requests that core-client-go and core-client-pytho
 against the API's own description."""
 
 import json
+import re
 import unittest
 import urllib.parse
 
@@ -147,8 +148,18 @@ class Contract(DaemonTest):
                      "memory", "uptime", "cpu_limit", "memory_limit"]:
             self.assertIn(prefix % name, values)
         self.assertGreater(values[prefix % "frame"], 0)
-        self.assertGreater(values[prefix % "memory"], 1e6)
         self.assertEqual(values['ffmpeg_states{core="the-id",state="running"}'], 1)
+        self.assertEqual(values['ffmpeg_states{core="the-id",state="killed"}'], 0)
+        self.assertEqual(values['ffmpeg_process_states{core="the-id",process="p1",state="starting"}'], 1)
+        self.assertGreaterEqual(values['ffmpeg_states_total{core="the-id",state="starting"}'], 1)
+        stream = 'ffmpeg_process_io{core="the-id",process="p1",type="%s",id="%s",index="0",stream="0",media="video",name="%s"}'
+        for name in ["frame", "fps", "packet", "pps", "size", "bitrate"]:
+            self.assertIn(stream % ("input", "in", name), values)
+            self.assertIn(stream % ("output", "out", name), values)
+        self.assertIn(stream % ("output", "out", "q"), values)
+        self.assertEqual(set(re.findall(r"^# TYPE (\w+) (\w+)$", response.body, re.M)), {
+            ("ffmpeg_process", "gauge"), ("ffmpeg_process_states", "gauge"), ("ffmpeg_process_io", "gauge"),
+            ("ffmpeg_states", "gauge"), ("ffmpeg_states_total", "counter"), ("uptime_seconds", "counter")})
         self.assertGreater(values['uptime_seconds{core="the-id"}'], 0)
 
     def test_get_sessions(self):
@@ -310,7 +321,10 @@ class Contract(DaemonTest):
         wait_until(lambda: self.state("p")["progress"]["fps"] > 0, "frames")
         state = self.state("p")
         self.assertEqual((state["order"], state["exec"]), ("start", "running"))
-        self.assertGreater(state["memory_bytes"], 1000000)
+        for io, ident in [(state["progress"]["inputs"], "in"), (state["progress"]["outputs"], "out")]:
+            self.assertEqual([(one["id"], one["index"], one["type"], one["width"]) for one in io],
+                             [(ident, 0, "video", 64)])
+        wait_until(lambda: self.state("p")["memory_bytes"] > 1000000, "the memory to be known")
 
     def test_numbers(self):
         self.run_source("p")
@@ -327,6 +341,31 @@ class Contract(DaemonTest):
         self.assertTrue(report["log"][0][1].startswith("ffmpeg version"))
         self.assertGreater(int(report["log"][0][0]), 1600000000)
         self.assertEqual(report["history"], [])
+
+    def test_get_probe(self):
+        self.add_source("p", input=[
+            {"id": "a", "address": "testsrc=size=64x48:rate=25", "options": ["-f", "lavfi"]},
+            {"id": "b", "address": "sine=sample_rate=48000", "options": ["-f", "lavfi"]}])
+        probe = self.ask("GET", "/api/v3/process/p/probe")
+        self.assertEqual([(s["index"], s["stream"], s["type"], s["width"], s["height"], s["sampling_hz"], s["language"])
+                          for s in probe["streams"]],
+                         [(0, 0, "video", 64, 48, 0, "und"), (1, 0, "audio", 0, 0, 48000, "und")])
+        for stream in probe["streams"]:
+            self.assertEqual(sorted(stream), sorted(PYTHON_PROBE_STREAM))
+        self.assertTrue(probe["log"])
+        self.assertEqual(self.state("p")["exec"], "finished")
+        # While it runs, too.
+        self.command("p", "start")
+        self.assertEqual(len(self.ask("GET", "/api/v3/process/p/probe")["streams"]), 2)
+        self.assertEqual(self.state("p")["exec"], "running")
+
+    def test_probe_of_nothing(self):
+        self.assertEqual(self.ask("GET", "/api/v3/process/nobody/probe"),
+                         {"streams": [], "log": ["Unknown process ID (nobody)"]})
+        self.add_source("p", input=[{"id": "in", "address": "/does/not/exist", "options": []}])
+        probe = self.ask("GET", "/api/v3/process/p/probe")
+        self.assertEqual(probe["streams"], [])
+        self.assertTrue(any("/does/not/exist" in line for line in probe["log"]), probe["log"])
 
     def test_put(self):
         self.run_source("p", reference="old")
