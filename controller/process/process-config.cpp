@@ -329,7 +329,8 @@ ProcessConfig::write (JsonWriter &json) const
       .member ("stale_timeout_seconds", stale_timeout_s);
   json.key ("limits")
       .begin_object ()
-      .member ("cpu_usage", limits.cpu_usage)
+      .key ("cpu_usage")
+      .exact (limits.cpu_usage)
       .member ("memory_mbytes", limits.memory_mbytes)
       .member ("waitfor_seconds", limits.waitfor_s)
       .end_object ();

@@ -45,7 +45,7 @@ class GoClient(DaemonTest):
 
 
 class PythonClient(DaemonTest):
-    def client(self, d):
+    def core_client(self):
         folders = os.environ.get("RTPRESTREAM_CORE_CLIENT_PYTHON")
         if not folders:
             self.skipTest("RTPRESTREAM_CORE_CLIENT_PYTHON names no checkout of core-client-python")
@@ -54,14 +54,14 @@ class PythonClient(DaemonTest):
             import core_client
         except ImportError as error:
             self.skipTest("core-client-python cannot be used: %s" % error)
+        return core_client
+
+    def test_all_calls(self):
+        core_client = self.core_client()
+        d = self.daemon(binary="ffmpeg")
         client = core_client.Client(base_url="http://127.0.0.1:%d" % d.port, timeout=30.0)
         self.addCleanup(client.close)
         client.login()
-        return client
-
-    def test_all_calls(self):
-        d = self.daemon(binary="ffmpeg")
-        client = self.client(d)
         from core_client.base import models
         from core_client.base.models import v3
 

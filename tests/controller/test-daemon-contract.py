@@ -385,7 +385,7 @@ class Contract(DaemonTest):
         self.assertEqual(self.ask("PUT", "/api/v3/process/p", config)["webrtc"]["video_pt"], 100)
 
     def test_put_of_nothing_restarts_nothing(self):
-        self.run_source("p")
+        self.run_source("p", limits={"cpu_usage": 99.123456789})
         frames = lambda: self.state("p")["progress"]["frame"]
         before = frames()
         config = self.ask("GET", "/api/v3/process/p/config")
