@@ -17,8 +17,7 @@ const ApiError kNotFound{404, "Not Found", "Not Found"};
 // A body over the limit is answered in the API's own words; the guard sees to it
 // that it is not kept in memory and does not come for ever.
 void
-limit_body (SoupServer *, SoupServerMessage *message, const char *,
-    GHashTable *, gpointer)
+limit_body (SoupServerMessage *message)
 {
   auto refuse = +[] (SoupServerMessage *m) {
     if (soup_server_message_get_status (m) == 0)
@@ -57,8 +56,16 @@ ApiServer::ApiServer (SoupServer *server, ApiOptions options)
            GHashTable *, gpointer data) {
         static_cast<ApiServer *> (data)->handle (message, path);
       };
+  // Before the body: its refusal, too, is for pages of other origins to read.
+  SoupServerCallback on_headers =
+      +[] (SoupServer *, SoupServerMessage *message, const char *path,
+           GHashTable *, gpointer data) {
+        if (g_str_has_prefix (path, "/api"))
+          static_cast<ApiServer *> (data)->cors_.apply (message);
+        limit_body (message);
+      };
   for (const char *path : kRoots) {
-    soup_server_add_early_handler (server, path, limit_body, nullptr, nullptr);
+    soup_server_add_early_handler (server, path, on_headers, this, nullptr);
     soup_server_add_handler (server, path, on_request, this, nullptr);
   }
 }
@@ -95,8 +102,6 @@ ApiServer::handle (SoupServerMessage *message, const char *path)
   const char *query = g_uri_get_query (soup_server_message_get_uri (message));
   Request request{message, strcmp (method, "HEAD") == 0 ? "GET" : method, {},
       Query (query ? query : ""), std::make_shared<Reply> (message)};
-  if (g_str_has_prefix (path, "/api"))
-    cors_.apply (message);
   if (!knows_host (message))
     return request.reply->error ({403, "Forbidden",
         "unknown host name: add it to host.name (CORE_HOST_NAME)"});

@@ -505,6 +505,9 @@ class Contract(DaemonTest):
         self.assertEqual(response.headers["Access-Control-Allow-Origin"], "*")
         self.assertEqual(response.headers["Access-Control-Allow-Credentials"], "true")
         self.assertEqual(response.headers["Access-Control-Expose-Headers"], "Content-Length")
+        response = self.d.request("POST", "/api/v3/process", "x" * (1 << 21), {**JSON, "Origin": "https://a.example"})
+        self.assertEqual(response.status, 413)
+        self.assertEqual(response.headers.get_all("Access-Control-Allow-Origin"), ["*"])
         response = self.d.request("OPTIONS", "/api/v3/process/x", headers={
             "Origin": "https://a.example", "Access-Control-Request-Method": "PUT"})
         self.assertEqual((response.status, response.body), (204, ""))
