@@ -22,9 +22,9 @@ public:
     Begin found = Begin::nothing;
     for_each_h264_unit (payload, [&found] (unsigned type) {
       if (type == kH264Idr)
-        found = Begin::keyframe;
-      else if (type == kH264Sps && found == Begin::nothing)
-        found = Begin::parameters;
+        found = found | Begin::keyframe;
+      else if (type == kH264Sps)
+        found = found | Begin::parameters;
     });
     return found;
   }
@@ -47,6 +47,23 @@ public:
         g_strdup_printf ("%02x%02x%02x", sps[1], sps[2], sps[3]));
     return {{"profile-level-id", hex.get ()},
         {"sprop-parameter-sets", sps_.text () + "," + pps_.text ()}};
+  }
+
+  void learn_from (const Parameters &parameters) override
+  {
+    for (const auto &[name, value] : parameters)
+      if (name == "sprop-parameter-sets")
+        for_each_set (value, [this] (Bytes unit) { add (unit); });
+  }
+
+  std::vector<Bytes> parameter_sets () const override
+  {
+    std::vector<Bytes> list;
+    if (sps_.empty () || pps_.empty ())
+      return list;
+    sps_.append_to (list);
+    pps_.append_to (list);
+    return list;
   }
 
   void forget () override

@@ -67,11 +67,8 @@ public:
       return payload[kNalHeader] & 0x80 ? begin_of (payload[kNalHeader] & 0x3f)
                                         : Begin::nothing;
     Begin found = Begin::nothing;
-    for_each_whole_unit (payload, [&found] (Bytes unit) {
-      const Begin now = begin_of (type_of (unit));
-      if (found != Begin::keyframe && now != Begin::nothing)
-        found = now;
-    });
+    for_each_whole_unit (payload,
+        [&found] (Bytes unit) { found = found | begin_of (type_of (unit)); });
     return found;
   }
 
@@ -92,6 +89,29 @@ public:
         {"tier-flag", std::to_string (ptl_.tier)},
         {"level-id", std::to_string (ptl_.level)}, {"sprop-vps", vps_.text ()},
         {"sprop-sps", sps_.text ()}, {"sprop-pps", pps_.text ()}};
+  }
+
+  void learn_from (const Parameters &parameters) override
+  {
+    // In this order, whatever theirs is: a new SPS makes the PPS void.
+    for (const char *kind : {"sprop-vps", "sprop-sps", "sprop-pps"})
+      for (const auto &[name, value] : parameters)
+        if (name == kind)
+          for_each_set (value, [this] (Bytes unit) {
+            if (unit.size () > kNalHeader)
+              add (unit);
+          });
+  }
+
+  std::vector<Bytes> parameter_sets () const override
+  {
+    std::vector<Bytes> list;
+    if (!complete ())
+      return list;
+    vps_.append_to (list);
+    sps_.append_to (list);
+    pps_.append_to (list);
+    return list;
   }
 
   void forget () override

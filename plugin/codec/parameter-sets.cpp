@@ -4,6 +4,7 @@
 #include "common/ref.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace restream::codec {
 
@@ -36,6 +37,30 @@ ParameterSets::text () const
     all += text.get ();
   }
   return all;
+}
+
+void
+ParameterSets::append_to (
+    std::vector<std::span<const std::uint8_t>> &list) const
+{
+  for (const Set &set : sets_)
+    list.emplace_back (set.nal);
+}
+
+void
+for_each_set (const std::string &text,
+    const std::function<void (std::span<const std::uint8_t>)> &see)
+{
+  constexpr int kMaxParts = 3 * ParameterSets::kMaxSets;
+  const Owned<char *> parts (g_strsplit (text.c_str (), ",", kMaxParts));
+  for (char **part = parts.get (); *part; part++) {
+    if (strlen (*part) < 2)
+      continue;
+    gsize size = 0;
+    const guchar *unit = g_base64_decode_inplace (*part, &size);
+    if (size > 0 && size <= ParameterSets::kMaxSetBytes)
+      see ({unit, size});
+  }
 }
 
 } // namespace restream::codec

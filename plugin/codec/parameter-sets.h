@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ public:
   std::span<const std::uint8_t> front () const { return sets_.front ().nal; }
   // base64, comma, as the SDP has them.
   std::string text () const;
+  void append_to (std::vector<std::span<const std::uint8_t>> &list) const;
 
 private:
   struct Set
@@ -36,5 +38,9 @@ private:
   };
   std::vector<Set> sets_;
 };
+
+// Calls see (unit) for each set in such a text. What is no base64, empty or too large is left out.
+void for_each_set (const std::string &text,
+    const std::function<void (std::span<const std::uint8_t>)> &see);
 
 } // namespace restream::codec

@@ -23,8 +23,18 @@ enum class Begin
 {
   nothing = 0,
   parameters, // they promise a keyframe in the same picture
-  keyframe
+  keyframe,
+  parameters_and_keyframe
 };
+
+// Both of what begins in two parts of one payload.
+constexpr Begin
+operator| (Begin a, Begin b)
+{
+  if (a == b || b == Begin::nothing)
+    return a;
+  return a == Begin::nothing ? b : Begin::parameters_and_keyframe;
+}
 
 // One codec's RTP payload format. Payloads come from outside: any bytes are safe.
 // Thread: its owner's.
@@ -46,6 +56,11 @@ public:
   // complete and not what they were when this last returned true.
   virtual bool learn (Bytes) { return false; }
   virtual Parameters parameters () const { return {}; }
+  // Takes the parameter sets that an SDP has (sprop-…).
+  virtual void learn_from (const Parameters &) {}
+  // All that are known, each a payload of its own, as they go before a keyframe. Empty: not
+  // complete, or this format has none. Valid until anything is learnt.
+  virtual std::vector<Bytes> parameter_sets () const { return {}; }
   // Another sender.
   virtual void forget () {}
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/sink/hub.h"
 
+#include "common/bytes.h"
 #include "common/random.h"
 #include "common/rtp-packet.h"
 
@@ -52,9 +53,10 @@ Hub::set_caps (Media media, const GstCaps *caps)
   if (std::string channels = field (s, "encoding-params"); !channels.empty ())
     codec->channels = static_cast<unsigned> (
         g_ascii_strtoull (channels.c_str (), nullptr, 10));
-  for (const char *parameter : {"profile-level-id", "packetization-mode",
-           "sprop-parameter-sets", "profile-id", "tier-flag", "level-id",
-           "profile", "level-idx", "tier", "sprop-stereo"}) {
+  for (const char *parameter :
+      {"profile-level-id", "packetization-mode", "sprop-parameter-sets",
+          "sprop-vps", "sprop-sps", "sprop-pps", "profile-id", "tier-flag",
+          "level-id", "profile", "level-idx", "tier", "sprop-stereo"}) {
     if (std::string value = field (s, parameter); !value.empty ())
       codec->parameters.emplace_back (parameter, std::move (value));
   }
@@ -63,6 +65,7 @@ Hub::set_caps (Media media, const GstCaps *caps)
   std::shared_ptr<const negotiation::Codec> before = input.codec.load ();
   if (!before || before->encoding_name != codec->encoding_name)
     input.join_point.emplace (codec->encoding_name);
+  input.join_point->learn_from (codec->parameters);
   const bool changed = before && !same_codec (*before, *codec);
   const std::string what = !changed
       ? ""
@@ -107,10 +110,44 @@ Hub::take (Input &input, std::span<std::uint8_t> packet, GstClockTime arrival,
       static_cast<std::size_t> (rtp->payload.data () - packet.data ());
   join = input.join_point->look (place->stamp.timestamp,
       packet.subspan (offset, rtp->payload.size ()));
-  put_be16 (packet, 2, place->stamp.sequence);
+  std::uint16_t sequence = place->stamp.sequence;
+  if (join && place->newest && input.join_point->lacks_parameters ()) {
+    const auto sets = static_cast<std::uint16_t> (
+        input.join_point->parameter_sets ().size ());
+    if (sets > 0)
+      sequence =
+          static_cast<std::uint16_t> (input.timeline->insert (sets) + sets);
+    input.missing_sets = sets;
+  }
+  put_be16 (packet, 2, sequence);
   put_be32 (packet, 4, place->stamp.timestamp);
   put_be32 (packet, 8, input.ssrc);
   return true;
+}
+
+// A keyframe without its parameter sets, of an encoder that has told them once, or in its caps only, is
+// of no use to who begins there. Puts them in front of it; returns their bytes.
+std::size_t
+Hub::put_parameter_sets (Input &input, GstBufferList *list, unsigned index)
+{
+  std::array<std::uint8_t, kRtpFixedHeader> header{};
+  gst_buffer_extract (gst_buffer_list_get (list, index), 0, header.data (),
+      header.size ());
+  header[0] = 0x80; // version 2, and nothing else
+  header[1] &= 0x7f; // no marker: the picture goes on
+  auto sequence =
+      static_cast<std::uint16_t> (be16 (header, 2) - input.missing_sets);
+  std::size_t bytes = 0;
+  for (const codec::Bytes set : input.join_point->parameter_sets ()) {
+    put_be16 (header, 2, sequence++);
+    GstBuffer *buffer = gst_buffer_new_allocate (nullptr,
+        header.size () + set.size (), nullptr);
+    gst_buffer_fill (buffer, 0, header.data (), header.size ());
+    gst_buffer_fill (buffer, header.size (), set.data (), set.size ());
+    bytes += header.size () + set.size ();
+    gst_buffer_list_insert (list, static_cast<int> (index++), buffer);
+  }
+  return bytes;
 }
 
 void
@@ -190,10 +227,17 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
       if (!join_index)
         join_index = kept;
     }
+    unsigned packets = 1;
+    if (input.missing_sets > 0) {
+      bytes += put_parameter_sets (input, list.get (), i);
+      packets += std::exchange (input.missing_sets, 0);
+    }
     // The viewers' pipelines have no segment of the ingest's: running time it is.
-    GST_BUFFER_PTS (packet) = GST_BUFFER_DTS (packet) = arrival;
-    kept++;
-    i++;
+    for (const unsigned end = i + packets; i < end; i++) {
+      GstBuffer *each = gst_buffer_list_get_writable (list.get (), i);
+      GST_BUFFER_PTS (each) = GST_BUFFER_DTS (each) = arrival;
+    }
+    kept += packets;
   }
   input.counters.packets.fetch_add (kept, std::memory_order_relaxed);
   input.counters.bytes.fetch_add (bytes, std::memory_order_relaxed);

@@ -114,6 +114,7 @@ private:
     std::optional<JoinPoint> join_point;
     StreamWatch watch;
     std::optional<std::uint32_t> picture; // its timestamp, outgoing
+    unsigned missing_sets = 0; // to be put in front of the packet taken last
 
     std::atomic<std::shared_ptr<const negotiation::Codec>> codec;
     std::atomic<gint64> first_heard_us{0};
@@ -123,6 +124,8 @@ private:
 
   bool take (Input &input, std::span<std::uint8_t> packet, GstClockTime arrival,
       bool &join);
+  static std::size_t put_parameter_sets (Input &input, GstBufferList *list,
+      unsigned index);
   void watch (Input &input, const RtpTimeline::Place &place,
       GstClockTime arrival);
   static void count (Input &input);

@@ -28,7 +28,9 @@ JoinPoint::look (std::uint32_t timestamp, std::span<std::uint8_t> payload)
   if (!started_ || timestamp != timestamp_)
     begin_picture (timestamp);
   format_->mend (payload);
-  switch (format_->begin (payload)) {
+  format_->learn (payload);
+  const codec::Begin begin = format_->begin (payload);
+  switch (begin) {
     case codec::Begin::nothing:
       return false;
     case codec::Begin::parameters:
@@ -37,6 +39,8 @@ JoinPoint::look (std::uint32_t timestamp, std::span<std::uint8_t> payload)
         return false;
       break;
     case codec::Begin::keyframe:
+    case codec::Begin::parameters_and_keyframe:
+      has_parameters_ |= begin == codec::Begin::parameters_and_keyframe;
       if (!is_keyframe_)
         keyframes_++;
       is_keyframe_ = true;

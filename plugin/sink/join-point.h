@@ -22,6 +22,19 @@ public:
   // payload: the RTP payload, which may be corrected in place. true: begin here.
   bool look (std::uint32_t timestamp, std::span<std::uint8_t> payload);
 
+  // Behind a look() that said so: a keyframe that comes without its parameter sets.
+  bool lacks_parameters () const { return is_keyframe_ && !has_parameters_; }
+  // Those known, from the stream or by learn_from().
+  std::vector<codec::Bytes> parameter_sets () const
+  {
+    return format_ ? format_->parameter_sets () : std::vector<codec::Bytes>{};
+  }
+  void learn_from (const codec::Parameters &parameters)
+  {
+    if (format_)
+      format_->learn_from (parameters);
+  }
+
   // Can it be joined at keyframes only?
   bool needs_keyframe () const { return format_ != nullptr; }
   // Pictures that were keyframes.

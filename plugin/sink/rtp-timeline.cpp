@@ -39,6 +39,8 @@ RtpTimeline::splice (std::uint32_t ssrc, Stamp in, std::uint64_t arrival_ns)
   log_ = {};
   log_.add (in.sequence);
   after_jump_.reset ();
+  insertion_.reset ();
+  insertion_before_.reset ();
   last_.sequence++;
   last_.timestamp += pause;
   sequence_offset_ = static_cast<std::uint16_t> (last_.sequence - in.sequence);
@@ -47,6 +49,32 @@ RtpTimeline::splice (std::uint32_t ssrc, Stamp in, std::uint64_t arrival_ns)
   last_arrival_ns_ = arrival_ns;
   started_ = true;
   return last_;
+}
+
+std::uint16_t
+RtpTimeline::insert (std::uint16_t count)
+{
+  const std::uint16_t first = last_.sequence;
+  last_.sequence = static_cast<std::uint16_t> (first + count);
+  sequence_offset_ = static_cast<std::uint16_t> (sequence_offset_ + count);
+  insertion_before_ = insertion_;
+  insertion_ = {last_.sequence, count};
+  return first;
+}
+
+// What comes late goes where it was before packets were put in behind it. false: it is from before the
+// one but last time.
+bool
+RtpTimeline::undo_insertion (std::uint16_t &sequence) const
+{
+  const auto before = [&sequence] (const std::optional<Insertion> &insertion) {
+    return insertion
+        && static_cast<std::int16_t> (sequence - insertion->end) < 0;
+  };
+  if (!before (insertion_))
+    return true;
+  sequence = static_cast<std::uint16_t> (sequence - insertion_->count);
+  return !before (insertion_before_);
 }
 
 std::optional<RtpTimeline::Place>
@@ -74,6 +102,10 @@ RtpTimeline::map (std::uint32_t ssrc, Stamp in, std::uint64_t arrival_ns)
       break;
     case SequenceLog::Verdict::late:
       // Keeps its place behind: only what is newer moves the line on.
+      if (!undo_insertion (out.sequence)) {
+        stray_++;
+        return std::nullopt;
+      }
       reordered_++;
       return Place{out, false};
     case SequenceLog::Verdict::repeated:

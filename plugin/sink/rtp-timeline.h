@@ -35,6 +35,9 @@ public:
   // sequence number jumps and no next one has confirmed it.
   std::optional<Place> map (std::uint32_t ssrc, Stamp in,
       std::uint64_t arrival_ns);
+  // Makes room for packets of our own in front of the one placed last, which is the newest.
+  // Returns the number of the first; the packet's own is count further.
+  std::uint16_t insert (std::uint16_t count);
   // Where a timestamp of the current source is on the line; nothing for other sources.
   std::optional<std::uint32_t> find (std::uint32_t ssrc,
       std::uint32_t timestamp) const;
@@ -57,6 +60,7 @@ private:
   static constexpr std::uint32_t kMaxAheadS = 10, kMaxBehindS = 2;
 
   std::uint32_t ticks_since_last (std::uint64_t arrival_ns) const;
+  bool undo_insertion (std::uint16_t &sequence) const;
   Stamp splice (std::uint32_t ssrc, Stamp in, std::uint64_t arrival_ns);
 
   std::uint32_t clock_rate_;
@@ -68,6 +72,13 @@ private:
   Stamp last_;
   std::uint64_t last_arrival_ns_ = 0;
   std::optional<std::uint16_t> after_jump_; // what would confirm one
+  // Where packets of our own were put in, outgoing: the number behind them.
+  struct Insertion
+  {
+    std::uint16_t end;
+    std::uint16_t count;
+  };
+  std::optional<Insertion> insertion_, insertion_before_; // of this source
   SequenceLog log_; // of this source
   unsigned restarts_ = 0;
   std::uint64_t lost_before_ = 0, reordered_ = 0, repeated_ = 0, stray_ = 0;

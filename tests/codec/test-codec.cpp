@@ -51,7 +51,7 @@ check (const char *codec, std::initializer_list<Case> cases)
 }
 
 constexpr Begin kNothing = Begin::nothing, kParameters = Begin::parameters,
-                kKey = Begin::keyframe;
+                kKey = Begin::keyframe, kBoth = Begin::parameters_and_keyframe;
 
 std::string
 parameter (const PayloadFormat &format, const char *name)
@@ -82,7 +82,7 @@ h264_begin ()
           {{0x5c, 0x81, 1}, kNothing}, // FU-A, start of a non-IDR slice
           {{0x7c}, kNothing}, // FU-A without its header
           {{0x78, 0, 2, 0x09, 0x10, 0, 2, 0x67, 0x42}, kParameters}, // STAP-A
-          {{0x78, 0, 2, 0x67, 0xce, 0, 2, 0x65, 0x88}, kKey},
+          {{0x78, 0, 2, 0x67, 0xce, 0, 2, 0x65, 0x88}, kBoth},
           {{0x78, 0, 2, 0x68, 0xce, 0, 2, 0x65, 0x88}, kKey},
           {{0x78, 0, 2, 0x68, 0xce}, kNothing},
           {{0x78, 0, 9, 0x67}, kNothing}, // lying length
@@ -113,7 +113,7 @@ h265_begin ()
           {{0x62, 1, 0x53, 1}, kNothing}, // its end
           {{0x62, 1, 0x81, 1}, kNothing}, // start of another slice
           {{0x62, 1}, kNothing}, // without its header
-          {{0x60, 1, 0, 3, 0x40, 1, 1, 0, 3, 0x26, 1, 1}, kKey}, // aggregate
+          {{0x60, 1, 0, 3, 0x40, 1, 1, 0, 3, 0x26, 1, 1}, kBoth}, // aggregate
           {{0x60, 1, 0, 3, 0x40, 1, 1, 0, 3, 0x42, 1, 1}, kParameters},
           {{0x60, 1, 0, 1, 0x26, 0, 0}, kNothing}, // a unit of one byte
           {{0x60, 1, 0, 9, 0x26, 1}, kNothing}, // lying length
@@ -274,7 +274,7 @@ recorded_streams ()
       g_assert_true (packet.has_value ());
       pictures += timestamp != packet->timestamp;
       timestamp = packet->timestamp;
-      if (format->begin (packet->payload) == Begin::keyframe
+      if (format->begin (packet->payload) >= Begin::keyframe
           && (keyframes.empty () || keyframes.back () != pictures - 1))
         keyframes.push_back (pictures - 1);
       learnt += format->learn (packet->payload);
@@ -406,6 +406,45 @@ the_table ()
   g_assert_null (find_codec (Media::audio, 111));
 }
 
+// What one format has learnt from a stream, another takes from its SDP, and gives the same sets.
+static void
+parameter_sets_by_way_of_the_sdp ()
+{
+  for (const char *name : {"h264-slices", "h264-mode0", "h265-ffmpeg"}) {
+    const auto stream = recorded::load (name);
+    auto heard = make_payload_format (stream.encoding_name);
+    g_assert_true (heard->parameter_sets ().empty ());
+    for (const auto &packet : stream.packets)
+      heard->learn (parse_rtp (packet)->payload);
+    auto told = make_payload_format (stream.encoding_name);
+    told->learn_from (heard->parameters ());
+    const auto a = heard->parameter_sets (), b = told->parameter_sets ();
+    g_assert_cmpuint (a.size (), ==, name[2] == '6' && name[3] == '4' ? 2 : 3);
+    g_assert_true (std::ranges::equal (a, b,
+        [] (Bytes x, Bytes y) { return std::ranges::equal (x, y); }));
+    told->forget ();
+    g_assert_true (told->parameter_sets ().empty ());
+  }
+}
+
+static void
+bad_parameter_sets_of_an_sdp ()
+{
+  for (const char *text : {"", ",", ",,,,", "A", "Zw", "!!!!",
+           "Z0IAH5Y1QPAET8s=", "aM48gA==", "////////", "AAAA,BBBB"}) {
+    auto h264 = make_payload_format ("H264");
+    h264->learn_from ({{"sprop-parameter-sets", text}});
+    g_assert_true (h264->parameter_sets ().empty ());
+    auto h265 = make_payload_format ("H265");
+    h265->learn_from (
+        {{"sprop-vps", text}, {"sprop-sps", text}, {"sprop-pps", text}});
+    g_assert_true (h265->parameter_sets ().empty ());
+  }
+  auto vp8 = make_payload_format ("VP8");
+  vp8->learn_from ({{"sprop-parameter-sets", "Z0IAH5Y1QPAET8s=,aM48gA=="}});
+  g_assert_true (vp8->parameter_sets ().empty ());
+}
+
 int
 main (int argc, char **argv)
 {
@@ -422,5 +461,7 @@ main (int argc, char **argv)
   g_test_add_func ("/codec/h264/stap-a", h264_sets_in_stap_a);
   g_test_add_func ("/codec/h264/change", h264_sets_change);
   g_test_add_func ("/codec/h264/bounded", h264_sets_are_bounded);
+  g_test_add_func ("/codec/sets-by-sdp", parameter_sets_by_way_of_the_sdp);
+  g_test_add_func ("/codec/bad-sets-of-sdp", bad_parameter_sets_of_an_sdp);
   return g_test_run ();
 }

@@ -59,6 +59,16 @@ LLVMFuzzerTestOneInput (const std::uint8_t *data, std::size_t size)
     for (const auto &[name, value] : after)
       check (!name.empty () && !value.empty () && value.size () <= kMaxText);
   }
+  // What was learnt can be told, and is the same then.
+  const Parameters known = format->parameters ();
+  auto told = make_payload_format (kCodecs[data[0] % std::size (kCodecs)]);
+  told->learn_from (known);
+  for (const codec::Bytes set : told->parameter_sets ())
+    check (!set.empty () && set.size () <= ParameterSets::kMaxSetBytes);
+  const std::string raw (reinterpret_cast<const char *> (data), size);
+  for (const char *name :
+      {"sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps"})
+    told->learn_from ({{name, raw.c_str ()}});
   format->forget ();
   check (format->parameters ().empty ());
   return 0;

@@ -144,13 +144,107 @@ check_line (const std::vector<Bytes> &packets)
 
 } // namespace
 
+// Of a stream whose encoder tells its parameter sets in packets of their own: without those from
+// this keyframe on.
+static Stream
+without_sets (Stream stream, unsigned from_keyframe)
+{
+  Stream result{stream.encoding_name, {}};
+  unsigned keyframes = 0;
+  std::uint16_t sequence = 100;
+  for (Bytes &packet : stream.packets) {
+    const unsigned type = parsed (packet).payload[0] & 0x1f;
+    const bool set = type == 7 || type == 8;
+    if (type == 7)
+      keyframes++;
+    if (set && keyframes > from_keyframe)
+      continue;
+    put_be16 (packet, 2, sequence++);
+    result.packets.push_back (packet);
+  }
+  return result;
+}
+
+// The joins are at an SPS, a PPS behind it, the same ones each time.
+static void
+check_joins_have_sets (const Line &line)
+{
+  for (std::size_t join : line.joins) {
+    g_assert_cmpuint (join + 1, <, line.packets.size ());
+    for (std::size_t i : {0, 1}) {
+      const Bytes &set = line.packets[join + i];
+      g_assert_cmpuint (parsed (set).payload[0] & 0x1f, ==, 7 + i);
+      g_assert_cmpuint (set[1] & 0x80, ==, 0);
+      g_assert_true (std::ranges::equal (parsed (set).payload,
+          parsed (line.packets[line.joins[0] + i]).payload));
+    }
+    g_assert_cmpuint (parsed (line.packets[join]).timestamp, ==,
+        parsed (line.packets[join + 2]).timestamp);
+  }
+}
+
+static void
+parameter_sets_told_once ()
+{
+  const Stream stream = recorded::load ("h264-mode0");
+  Fixture f;
+  f.video ("H264");
+  f.push (without_sets (stream, 1), 1);
+  check_line (f.line.packets);
+  g_assert_cmpuint (f.line.joins.size (), ==, 3);
+  g_assert_cmpuint (f.line.packets.size (), ==, stream.packets.size ());
+  check_joins_have_sets (f.line);
+  g_assert_cmpuint (f.counters ().packets, ==, stream.packets.size ());
+}
+
+// As x265 sends it: an IDR picture with its sets in one aggregate, then CRA pictures without.
+static void
+parameter_sets_of_h265 ()
+{
+  const Stream stream = recorded::load ("h265-gst");
+  Fixture f;
+  f.video ("H265");
+  f.push (stream, 1);
+  check_line (f.line.packets);
+  g_assert_cmpuint (f.line.joins.size (), ==, 3);
+  g_assert_cmpuint (f.line.packets.size (), ==, stream.packets.size () + 6);
+  for (std::size_t join : {f.line.joins[1], f.line.joins[2]})
+    for (unsigned i = 0; i < 3; i++) // VPS, SPS, PPS
+      g_assert_cmpuint (parsed (f.line.packets[join + i]).payload[0] >> 1, ==,
+          32 + i);
+}
+
+static void
+parameter_sets_in_caps ()
+{
+  const Stream stream = recorded::load ("h264-mode0");
+  std::string sprop;
+  for (const Bytes &packet : stream.packets) {
+    const RtpPacket rtp = parsed (packet);
+    const unsigned type = rtp.payload[0] & 0x1f;
+    if (type != 7 && type != 8)
+      break;
+    const Owned<char> text (
+        g_base64_encode (rtp.payload.data (), rtp.payload.size ()));
+    sprop += (sprop.empty () ? "" : ",") + std::string (text.get ());
+  }
+  Fixture f;
+  f.caps (Media::video,
+      "encoding-name=H264, clock-rate=90000, sprop-parameter-sets=(string)\""
+          + sprop + "\"");
+  f.push (without_sets (stream, 0), 1);
+  check_line (f.line.packets);
+  g_assert_cmpuint (f.line.joins.size (), ==, 3);
+  g_assert_cmpuint (f.line.packets.size (), ==, stream.packets.size ());
+  check_joins_have_sets (f.line);
+}
+
 // Each codec: one line over two senders, three join points of each, payloads untouched.
 static void
 recorded_streams ()
 {
-  for (const char *name :
-      {"h264-slices", "h264-mode0", "h265-ffmpeg", "h265-gst", "vp8-ffmpeg",
-          "vp8-gst", "vp9-ffmpeg", "vp9-gst", "av1-libaom"}) {
+  for (const char *name : {"h264-slices", "h264-mode0", "h265-ffmpeg",
+           "vp8-ffmpeg", "vp8-gst", "vp9-ffmpeg", "vp9-gst", "av1-libaom"}) {
     const Stream stream = recorded::load (name);
     Fixture f;
     f.video (stream.encoding_name);
@@ -190,8 +284,9 @@ repeated_and_late_packets ()
     }
   }
   const std::size_t pairs = stream.packets.size () / 2;
-  g_assert_cmpuint (f.line.packets.size (), ==, 2 * pairs);
-  g_assert_cmpuint (f.counters ().packets, ==, 2 * pairs);
+  const std::size_t sets = 2; // put in where a keyframe overtook its own
+  g_assert_cmpuint (f.line.packets.size (), ==, 2 * pairs + sets);
+  g_assert_cmpuint (f.counters ().packets, ==, 2 * pairs + sets);
   g_assert_cmpuint (f.counters ().repeated, ==, 2 * pairs);
   g_assert_cmpuint (f.counters ().reordered, ==, pairs - 1);
   g_assert_cmpuint (f.counters ().lost, ==, 0);
@@ -374,6 +469,10 @@ main (int argc, char **argv)
 {
   gst_init (&argc, &argv);
   g_test_init (&argc, &argv, nullptr);
+  g_test_add_func ("/sink/hub/parameter-sets-told-once",
+      parameter_sets_told_once);
+  g_test_add_func ("/sink/hub/parameter-sets-in-caps", parameter_sets_in_caps);
+  g_test_add_func ("/sink/hub/parameter-sets-of-h265", parameter_sets_of_h265);
   g_test_add_func ("/sink/hub/recorded", recorded_streams);
   g_test_add_func ("/sink/hub/repeated-and-late", repeated_and_late_packets);
   g_test_add_func ("/sink/hub/bad", bad_packets_are_counted_and_go_nowhere);

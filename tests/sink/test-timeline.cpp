@@ -42,6 +42,28 @@ keeps_order_and_holes_of_the_source ()
 }
 
 static void
+makes_room_for_packets_of_our_own ()
+{
+  RtpTimeline line (90000, {65530, 0});
+  place (line, 1, {10, 100}, 0);
+  g_assert_cmpuint (place (line, 1, {13, 300}, 1).sequence, ==, 65534);
+  g_assert_cmpuint (line.insert (3), ==, 65534); // 13 is 1 now
+  g_assert_cmpuint (place (line, 1, {15, 400}, 2).sequence, ==, 3);
+  // Late ones keep the places that are free for them.
+  g_assert_cmpuint (place (line, 1, {14, 300}, 3).sequence, ==, 2);
+  g_assert_cmpuint (place (line, 1, {12, 200}, 3).sequence, ==, 65533);
+  g_assert_cmpuint (line.insert (2), ==, 3); // 15 is 5 now
+  g_assert_cmpuint (place (line, 1, {16, 500}, 4).sequence, ==, 6);
+  // From before the one but last time: none is known any more.
+  g_assert_false (line.map (1, {11, 200}, 5).has_value ());
+  g_assert_cmpuint (line.stray (), ==, 1);
+  // Another source knows nothing of it.
+  g_assert_cmpuint (place (line, 2, {7, 0}, 6).sequence, ==, 7);
+  g_assert_cmpuint (place (line, 2, {9, 0}, 6).sequence, ==, 9);
+  g_assert_cmpuint (place (line, 2, {8, 0}, 6).sequence, ==, 8);
+}
+
+static void
 wraps ()
 {
   RtpTimeline line (90000, {65534, 0xfffffff0});
@@ -187,6 +209,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, nullptr);
   g_test_add_func ("/sink/timeline/start", starts_at_the_given_stamp);
   g_test_add_func ("/sink/timeline/order", keeps_order_and_holes_of_the_source);
+  g_test_add_func ("/sink/timeline/makes-room",
+      makes_room_for_packets_of_our_own);
   g_test_add_func ("/sink/timeline/wrap", wraps);
   g_test_add_func ("/sink/timeline/restart", a_restart_continues_the_line);
   g_test_add_func ("/sink/timeline/restart-at-once",
