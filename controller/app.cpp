@@ -19,6 +19,9 @@ manager_settings (const Config &config)
   settings.ffmpeg.log_lines = config.ffmpeg_log_max_lines;
   settings.ffmpeg.log_history = config.ffmpeg_log_max_history;
   settings.max_processes = config.ffmpeg_max_processes;
+  Owned<char> storage (
+      g_canonicalize_filename (config.storage_disk_dir.c_str (), nullptr));
+  settings.storage_dir = storage.get ();
   return settings;
 }
 

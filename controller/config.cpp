@@ -112,6 +112,10 @@ const Setting kSettings[] = {
         "Events of the daemon's log kept for the API.", 10000},
     {"api.read_only", "CORE_API_READ_ONLY", &Config::api_read_only,
         "No route that changes anything."},
+    {"storage.disk.dir", "CORE_STORAGE_DISK_DIR", &Config::storage_disk_dir,
+        "Folder of the processes' files: `{diskfs}` in their configuration, "
+        "and where their cleanup rules apply.",
+        0, check_not_empty},
     {"storage.cors.origins", "CORE_STORAGE_CORS_ORIGINS",
         &Config::storage_cors_origins,
         "Origins whose pages may use the process API, such as "

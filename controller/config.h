@@ -23,6 +23,7 @@ struct Config
   std::string log_level = "info";
   std::uint64_t log_max_lines = 1000;
   bool api_read_only = false;
+  std::string storage_disk_dir = "./data";
   std::vector<std::string> storage_cors_origins;
   bool metrics_enable_prometheus = false;
   std::string db_dir = "./config"; // "" = nothing is kept

@@ -26,7 +26,10 @@ to_characters (std::string_view text)
 class Glob::Parser
 {
 public:
-  explicit Parser (std::u32string pattern) : pattern_ (std::move (pattern)) {}
+  Parser (std::u32string pattern, bool path)
+      : pattern_ (std::move (pattern)), path_ (path)
+  {
+  }
 
   bool run (std::vector<State> &states)
   {
@@ -55,7 +58,7 @@ private:
   std::uint32_t here () const { return std::uint32_t (states_.size ()); }
   State &add (State::Kind kind)
   {
-    states_.push_back (State{.kind = kind});
+    states_.push_back (State{.kind = kind, .inside = path_});
     return states_.back ();
   }
 
@@ -63,7 +66,7 @@ private:
   {
     char32_t c = take ();
     if (c == '*')
-      add (State::Kind::any_many);
+      stars ();
     else if (c == '?')
       add (State::Kind::any_one);
     else if (c == '[')
@@ -79,12 +82,24 @@ private:
     return true;
   }
 
+  void stars ()
+  {
+    bool several = peek () == '*';
+    while (peek () == '*')
+      at_++;
+    State &state = add (State::Kind::any_many);
+    state.inside = path_ && !several;
+  }
+
   void literal (char32_t c)
   {
     if (c == '\\')
       c = take ();
-    if (c != kEnd) // a backslash at the end stands for nothing
-      add (State::Kind::character).low = c;
+    if (c == kEnd) // a backslash at the end stands for nothing
+      return;
+    State &state = add (State::Kind::character);
+    state.low = c;
+    state.inside = false;
   }
 
   bool open ()
@@ -148,6 +163,7 @@ private:
   }
 
   const std::u32string pattern_;
+  const bool path_;
   std::size_t at_ = 0;
   std::vector<State> states_;
   std::vector<Alternatives> open_;
@@ -184,6 +200,8 @@ private:
   void step (std::uint32_t index, char32_t c)
   {
     const State &state = states_[index];
+    if (state.inside && c == '/')
+      return;
     switch (state.kind) {
       case State::Kind::character:
         return advance (state.low == c, index);
@@ -238,14 +256,26 @@ private:
 };
 
 Result<Glob>
-Glob::parse (std::string_view pattern)
+Glob::parse (std::string_view pattern, bool path)
 {
   Glob glob;
   if (pattern.size () > kMaxGlobLength
       || !g_utf8_validate_len (pattern.data (), pattern.size (), nullptr)
-      || !Parser (to_characters (pattern)).run (glob.states_))
+      || !Parser (to_characters (pattern), path).run (glob.states_))
     return Error{Code::bad_request, "not a pattern"};
   return glob;
+}
+
+Result<Glob>
+Glob::parse (std::string_view pattern)
+{
+  return parse (pattern, false);
+}
+
+Result<Glob>
+Glob::parse_path (std::string_view pattern)
+{
+  return parse (pattern, true);
 }
 
 bool

@@ -22,6 +22,8 @@ class Glob
 public:
   // An error if the pattern is malformed, not UTF-8 or over the bounds.
   static Result<Glob> parse (std::string_view pattern);
+  // Of file paths: there "/" separates, and only "**" and a "/" go over it.
+  static Result<Glob> parse_path (std::string_view pattern);
 
   // steps: what the match may cost, and counts down; at 0 there is no match. No
   // match takes more than about length of the pattern × length of the text.
@@ -43,10 +45,13 @@ private:
     };
     Kind kind;
     bool negated = false;
+    bool inside = false; // of a path's part: not "/"
     std::uint32_t low = 0, high = 0;
     std::u32string list;
     std::vector<std::uint32_t> targets;
   };
+  static Result<Glob> parse (std::string_view pattern, bool path);
+
   class Parser;
   class Run;
   std::vector<State> states_;

@@ -2,6 +2,7 @@
 #include "controller/process/process-manager.h"
 
 #include "controller/log.h"
+#include "controller/process/resolver.h"
 
 #include <utility>
 
@@ -13,8 +14,9 @@ namespace {
 constexpr std::size_t kMaxTasks = 10000;
 
 ManagerSettings
-counting (ManagerSettings settings)
+with_shared_parts (ManagerSettings settings)
 {
+  settings.ffmpeg.sampler = std::make_shared<UsageSampler> ();
   settings.ffmpeg.state_totals = std::make_shared<StateCounts> ();
   return settings;
 }
@@ -34,7 +36,10 @@ shutting_down ()
 } // namespace
 
 ProcessManager::ProcessManager (ManagerSettings settings)
-    : settings_ (counting (std::move (settings)))
+    : settings_ (with_shared_parts (std::move (settings))),
+      cleaner_ (settings_.storage_dir.empty ()
+              ? nullptr
+              : std::make_shared<Cleaner> (settings_.storage_dir))
 {
 }
 
@@ -105,12 +110,27 @@ ProcessManager::metadata (const std::string &id) const
 std::shared_ptr<Task>
 ProcessManager::make_task (const ProcessRecord &record)
 {
+  auto resolve = [this] (const ProcessConfig &config) {
+    return this->resolve (config);
+  };
   auto task = std::make_shared<Task> (record.config, settings_.ffmpeg,
-      [this] { return hooks_; });
+      Task::Environment{[this] { return hooks_; }, resolve, cleaner_});
   task->created_at_s = record.created_at_s;
   task->updated_at_s = record.updated_at_s;
   task->restore_order (record.order);
   return task;
+}
+
+Result<ProcessConfig>
+ProcessManager::resolve (const ProcessConfig &config) const
+{
+  ResolveEnvironment environment;
+  environment.storage_dir = settings_.storage_dir;
+  environment.process = [this] (const std::string &id) {
+    const Task *task = find (id);
+    return task ? &task->config () : nullptr;
+  };
+  return resolve_config (config, environment);
 }
 
 Result<void>
@@ -223,6 +243,8 @@ ProcessManager::add (ProcessConfig config, Done done)
     return done (Error{Code::bad_request, "process already exists"});
   if (slots_.size () >= kMaxTasks)
     return done (Error{Code::bad_request, "too many processes"});
+  if (auto ok = resolve (config); !ok)
+    return done (ok.error ());
   auto record = std::make_shared<ProcessRecord> ();
   record->order = config.autostart ? Order::start : Order::stop;
   if (record->order == Order::start)
@@ -370,6 +392,8 @@ ProcessManager::update (const std::string &id, ProcessConfig config, Done done)
     return done (Error{Code::bad_request, "process already exists"});
   if (config == slot->latest->config && slot->latest->invalid.empty ())
     return commit (std::move (done)); // nothing to restart for
+  if (auto ok = resolve (config); !ok)
+    return done (ok.error ());
   auto record = std::make_shared<ProcessRecord> (*slot->latest);
   bool was_invalid = !record->invalid.empty ();
   record->config = std::move (config);
@@ -446,6 +470,7 @@ ProcessManager::remove (const std::string &id, Done done)
       // Another removal may have been first.
       auto stopped = weak.lock ();
       if (stopped && lookup (id) == stopped) {
+        stopped->purge_files ();
         tasks_.erase (id);
         log_event (G_LOG_LEVEL_INFO, id, "deleted");
       }

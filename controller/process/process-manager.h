@@ -16,6 +16,7 @@ struct ManagerSettings
 {
   FfmpegSettings ffmpeg;
   std::uint64_t max_processes = 0; // running at a time; 0 = no limit
+  std::string storage_dir; // absolute; "" = there is none
 };
 
 // All processes, by id. Nothing here waits: what takes time calls back, and no
@@ -99,6 +100,8 @@ private:
   Slot *live (const std::string &id);
   Result<void> check_room (const Task *starting) const;
   std::shared_ptr<Task> make_task (const ProcessRecord &record);
+  // What FFmpeg gets; an error if that is nothing that may run.
+  Result<ProcessConfig> resolve (const ProcessConfig &config) const;
   // Writes the record in place of the one before (null: none); then carry_out, unless the write fails.
   void change (const std::string &id, Record record, Done failed,
       std::function<void ()> carry_out);
@@ -111,6 +114,7 @@ private:
   void renamed (const std::string &id, const Record &record, const Done &done);
 
   const ManagerSettings settings_;
+  const std::shared_ptr<Cleaner> cleaner_; // null without a storage folder
   ProcessHooks *hooks_ = nullptr;
   StateStore *store_ = nullptr;
   std::map<std::string, std::shared_ptr<Task>> tasks_;

@@ -4,18 +4,36 @@
 #include "controller/log.h"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace restream {
 
+namespace {
+
+std::vector<CleanupRule>
+rules_of (const ProcessConfig &config)
+{
+  std::vector<CleanupRule> rules;
+  for (const ProcessIo &io : config.output)
+    rules.insert (rules.end (), io.cleanup.begin (), io.cleanup.end ());
+  return rules;
+}
+
+} // namespace
+
 Task::Task (ProcessConfig config, const FfmpegSettings &settings,
-    std::function<ProcessHooks *()> hooks, Resolve resolve)
+    Environment environment)
     : config_ (std::move (config)), settings_ (settings),
-      hooks_ (std::move (hooks)), resolve_ (std::move (resolve)),
+      environment_ (std::move (environment)),
       process_ (std::make_shared<FfmpegProcess> (config_.id, settings))
 {
 }
 
-Task::~Task () = default;
+Task::~Task ()
+{
+  if (environment_.cleaner)
+    environment_.cleaner->set_rules (this, id (), {});
+}
 
 std::vector<std::string>
 Task::command () const
@@ -53,14 +71,43 @@ Task::progress () const
   return progress;
 }
 
+Result<ProcessConfig>
+Task::resolved (const ProcessConfig &config) const
+{
+  return environment_.resolve ? environment_.resolve (config) : Result (config);
+}
+
 Result<void>
 Task::resolve ()
 {
-  auto resolved = resolve_ ? resolve_ (config_) : Result (config_);
-  if (!resolved)
-    return resolved.error ();
-  resolved_ = *std::move (resolved);
+  auto config = resolved (config_);
+  if (!config)
+    return config.error ();
+  resolved_ = *std::move (config);
+  set_rules ();
   return {};
+}
+
+void
+Task::set_rules ()
+{
+  if (!environment_.cleaner)
+    return;
+  std::vector<CleanupRule> rules = rules_of (*resolved_);
+  for (const CleanupRule &rule : rules)
+    if (!cleanup_pattern (rule, environment_.cleaner->folder ()))
+      log_event (G_LOG_LEVEL_WARNING, id (),
+          "cleanup: " + rule.pattern + " is not below the storage folder");
+  environment_.cleaner->set_rules (this, id (), std::move (rules));
+}
+
+void
+Task::purge_files ()
+{
+  if (!environment_.cleaner)
+    return;
+  if (resolved_ || resolve ())
+    environment_.cleaner->purge (id (), rules_of (*resolved_));
 }
 
 Result<void>
@@ -85,7 +132,7 @@ Task::begin ()
   if (!resolved_)
     if (auto ok = resolve (); !ok)
       return refuse (ok.error ());
-  if (ProcessHooks *hooks = hooks_ ()) {
+  if (ProcessHooks *hooks = environment_.hooks ()) {
     auto arguments = hooks->on_process_start (id (), config_);
     if (!arguments)
       return refuse (arguments.error ());
@@ -114,9 +161,35 @@ Task::refuse (Error error)
   return error;
 }
 
+// The storage folder and its "memfs" are there for those who write to them.
+void
+Task::make_folders ()
+{
+  if (!environment_.cleaner)
+    return;
+  const std::string &storage = environment_.cleaner->folder ();
+  const std::string memory = storage + "/memfs";
+  auto names = [this] (const std::string &folder) {
+    auto in = [&folder] (const std::string &text) {
+      return text.find (folder) != std::string::npos;
+    };
+    return std::any_of (resolved_->output.begin (), resolved_->output.end (),
+        [&in] (const ProcessIo &io) {
+          return in (io.address)
+              || std::any_of (io.options.begin (), io.options.end (), in);
+        });
+  };
+  if (!names (storage))
+    return;
+  const std::string &folder = names (memory) ? memory : storage;
+  if (g_mkdir_with_parents (folder.c_str (), 0755) != 0)
+    process_->note ("cannot make " + folder + ": " + g_strerror (errno));
+}
+
 void
 Task::run ()
 {
+  make_folders ();
   process_->start ({.arguments = command (),
       .reconnect = config_.reconnect,
       .reconnect_delay_ms = config_.reconnect_delay_s * 1000,
@@ -155,14 +228,14 @@ Task::end (Done done)
   if (phase_ == Phase::stopping)
     return;
   phase_ = Phase::stopping;
-  if (ProcessHooks *hooks = hooks_ ())
+  if (ProcessHooks *hooks = environment_.hooks ())
     hooks->before_process_stop (id ());
   process_->stop ([weak = weak_from_this ()] {
     auto self = weak.lock ();
     if (!self)
       return;
     // Asked again: the consumer may have changed while FFmpeg ended.
-    ProcessHooks *hooks = self->hooks_ ();
+    ProcessHooks *hooks = self->environment_.hooks ();
     if (!hooks)
       return self->ended ();
     hooks->on_process_stop (self->id (), [weak] {
@@ -226,13 +299,14 @@ Task::update (ProcessConfig config, Done done)
   bool under_way = order_ == Order::start
       && (phase_ == Phase::active || phase_ == Phase::refused);
   bool same_part = config.webrtc == config_.webrtc && config.id == config_.id;
-  auto resolved = resolve_ ? resolve_ (config) : Result (config);
-  if (!under_way || (same_part && resolved)) {
+  auto next = resolved (config);
+  if (!under_way || (same_part && next)) {
     config_ = std::move (config);
     resolved_.reset ();
-    if (!resolved)
-      return done (resolved.error ());
-    resolved_ = *std::move (resolved);
+    if (!next)
+      return done (next.error ());
+    resolved_ = *std::move (next);
+    set_rules ();
     return restart_ffmpeg (std::move (done));
   }
   // What the hook has set up goes with the old configuration, or with none that can run. The order stays.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "controller/process/cleaner.h"
 #include "controller/process/ffmpeg-process.h"
 #include "controller/process/probe.h"
 #include "controller/process/process-config.h"
@@ -41,11 +42,17 @@ public:
   using ProbeDone = std::function<void (const ProbeResult &)>;
   // What the configuration means: placeholders and references resolved, addresses allowed.
   using Resolve = std::function<Result<ProcessConfig> (const ProcessConfig &)>;
+  // What the tasks share.
+  struct Environment
+  {
+    // Asked at each step, so that they may be replaced or detached any time; may return null.
+    std::function<ProcessHooks *()> hooks;
+    Resolve resolve; // null = it means what it says
+    std::shared_ptr<Cleaner> cleaner; // null = no cleanup rules
+  };
 
-  // hooks: asked at each step, so that it may be replaced or detached any time;
-  // may return null.
   Task (ProcessConfig config, const FfmpegSettings &settings,
-      std::function<ProcessHooks *()> hooks, Resolve resolve = nullptr);
+      Environment environment);
   ~Task ();
 
   // Orders a start. An error means that the start was refused; a failure of FFmpeg
@@ -65,6 +72,8 @@ public:
   void shut_down (Done done);
   // What FFmpeg finds in the inputs, whether it runs or not. done is called once, in bounded time.
   void probe (ProbeDone done);
+  // The process has been deleted: removes the files that its rules say.
+  void purge_files ();
 
   const ProcessConfig &config () const { return config_; }
   const std::string &id () const { return config_.id; }
@@ -91,8 +100,11 @@ private:
     stopping
   };
   Result<void> begin ();
+  Result<ProcessConfig> resolved (const ProcessConfig &config) const;
   Result<void> resolve ();
+  void set_rules ();
   Error refuse (Error error);
+  void make_folders ();
   void run ();
   void restart_ffmpeg (Done done);
   void end (Done done);
@@ -101,8 +113,7 @@ private:
   ProcessConfig config_;
   std::optional<ProcessConfig> resolved_; // nullopt = not yet, or it did not
   const FfmpegSettings settings_;
-  const std::function<ProcessHooks *()> hooks_;
-  const Resolve resolve_;
+  const Environment environment_;
   std::shared_ptr<FfmpegProcess> process_;
   Order order_ = Order::stop;
   Phase phase_ = Phase::idle;

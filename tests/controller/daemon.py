@@ -62,7 +62,7 @@ class Daemon:
         env = dict(os.environ)
         env.update(CORE_ADDRESS="127.0.0.1:0", CORE_FFMPEG_BINARY=binary,
                    CORE_LOG_LEVEL="debug", CORE_WEBRTC_UDP_PORT="0",
-                   CORE_DB_DIR=self.folder,
+                   CORE_DB_DIR=self.folder, CORE_STORAGE_DISK_DIR=os.path.join(self.folder, "data"),
                    CORE_WEBRTC_TRANSPORT=os.environ.get("RTPRESTREAM_TEST_TRANSPORT", ""))
         env.update(environment)
         self.child = subprocess.Popen([program], env=env, stdin=subprocess.DEVNULL,
