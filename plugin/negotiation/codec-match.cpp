@@ -399,6 +399,23 @@ h264_profile_distance (std::uint32_t stream_level_id,
   return 0;
 }
 
+namespace {
+
+// Two blocks, both of this type: "111/111" (RFC 2198, section 5), or more.
+bool
+is_red_of (const FormatParameters &parameters, std::uint8_t payload_type)
+{
+  const std::string type = std::to_string (payload_type);
+  const std::string two = type + "/" + type;
+  return std::ranges::any_of (parameters, [&two] (const auto &parameter) {
+    const std::string &blocks = parameter.first;
+    return parameter.second.empty () && blocks.starts_with (two)
+        && (blocks.size () == two.size () || blocks[two.size ()] == '/');
+  });
+}
+
+} // namespace
+
 Result<CodecMatch>
 match_codec (const Codec &stream, const std::vector<OfferedFormat> &formats)
 {
@@ -422,12 +439,16 @@ match_codec (const Codec &stream, const std::vector<OfferedFormat> &formats)
       std::move (best->parameters)};
   match.feedback = best->format->feedback;
   for (const OfferedFormat &format : formats) {
-    if (format.encoding_name == "RTX" && format.clock_rate == wanted.clock_rate
-        && (format.payload_type < 64 || format.payload_type >= 96)
-        && number_of (format.parameters, "apt", 128) == match.payload_type) {
+    if (format.clock_rate != wanted.clock_rate
+        || (format.payload_type >= 64 && format.payload_type < 96))
+      continue;
+    if (format.encoding_name == "RTX" && !match.rtx_payload_type
+        && number_of (format.parameters, "apt", 128) == match.payload_type)
       match.rtx_payload_type = format.payload_type;
-      break;
-    }
+    if (format.encoding_name == "RED" && !match.red_payload_type
+        && wanted.encoding_name == "OPUS"
+        && is_red_of (format.parameters, match.payload_type))
+      match.red_payload_type = format.payload_type;
   }
   return match;
 }

@@ -12,6 +12,7 @@ struct CodecMatch
   std::uint8_t payload_type = 0;
   Codec codec; // its parameters are the answer's fmtp
   std::optional<std::uint8_t> rtx_payload_type;
+  std::optional<std::uint8_t> red_payload_type;
   std::vector<std::string> feedback; // as offered
 };
 

@@ -69,6 +69,12 @@ SdpWriter::codec (const MediaPlan &plan)
     line ({"a=rtpmap:", rtx, " rtx/", rate});
     line ({"a=fmtp:", rtx, " apt=", type});
   }
+  if (plan.red_payload_type) {
+    std::string red = std::to_string (*plan.red_payload_type);
+    line ({"a=rtpmap:", red, " red/", rate,
+        codec.channels > 1 ? "/" + std::to_string (codec.channels) : ""});
+    line ({"a=fmtp:", red, " ", type, "/", type});
+  }
 }
 
 void
@@ -99,6 +105,8 @@ format_list (const MediaPlan &plan)
   std::string formats = std::to_string (plan.payload_type);
   if (plan.rtx_payload_type)
     formats += " " + std::to_string (*plan.rtx_payload_type);
+  if (plan.red_payload_type)
+    formats += " " + std::to_string (*plan.red_payload_type);
   return formats;
 }
 

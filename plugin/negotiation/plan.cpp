@@ -246,6 +246,9 @@ Planner::examine (std::size_t index, Media media, const Codec &codec)
     if (contains (match->feedback, feedback))
       usable.plan.feedback.push_back (feedback);
   }
+  // Who asks for what it has lost needs nothing beforehand.
+  if (capabilities_.red && !contains (usable.plan.feedback, "nack"))
+    usable.plan.red_payload_type = match->red_payload_type;
   for (HeaderExtension &extension : *extensions) {
     bool known = contains (capabilities_.extensions, extension.uri);
     // A one-byte header's element has room for 16 octets.
@@ -297,6 +300,8 @@ Planner::check_bundle (const Usable &a, const Usable &b) const
     std::vector<unsigned> out = {usable.plan.payload_type};
     if (usable.plan.rtx_payload_type)
       out.push_back (*usable.plan.rtx_payload_type);
+    if (usable.plan.red_payload_type)
+      out.push_back (*usable.plan.red_payload_type);
     return out;
   };
   for (unsigned type : types (a)) {

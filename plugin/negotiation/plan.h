@@ -45,6 +45,7 @@ struct StreamDescription
 struct TransportCapabilities
 {
   bool rtx = false; // RFC 4588
+  bool red = false; // RFC 2198, of Opus
   std::vector<std::string>
       feedback; // "nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"
   std::vector<std::string> extensions; // RTP header extension URIs
@@ -86,6 +87,7 @@ struct MediaPlan
       codec; // as it is to stand in the answer (parameters are the answer's fmtp)
   std::uint8_t payload_type = 0;
   std::optional<std::uint8_t> rtx_payload_type;
+  std::optional<std::uint8_t> red_payload_type;
   std::vector<std::string> feedback;
   std::vector<HeaderExtension> extensions;
 };

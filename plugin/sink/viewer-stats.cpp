@@ -66,6 +66,9 @@ make_stats (const Hub &hub, const transport::ViewerList &viewers)
             gboolean (viewer->state () == transport::ViewerState::connected
                 && packets == 0),
             nullptr);
+      else
+        gst_structure_set (s, "audio-redundant", G_TYPE_UINT64,
+            guint64{counters.redundant}, nullptr);
       sent.packets += packets;
       sent.bytes += bytes;
       sent.dropped += dropped;

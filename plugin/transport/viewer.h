@@ -35,6 +35,8 @@ struct MediaCounters
   std::atomic<std::uint64_t> dropped{0}; // because the viewer was too slow
   // Asked for by NACK, and sent again.
   std::atomic<std::uint64_t> retransmitted{0};
+  // Sent with the one before in it, since the viewer loses some.
+  std::atomic<std::uint64_t> redundant{0};
   // As the viewer's receiver reports have it (RFC 3550, section 6.4.1).
   std::atomic<std::int64_t> lost{0};
   std::atomic<std::uint64_t> jitter_us{0};

@@ -54,6 +54,7 @@ negotiation::TransportCapabilities
 full_transport ()
 {
   return {.rtx = true,
+      .red = true,
       .feedback = {"nack", "nack pli", "ccm fir", "transport-cc"},
       .extensions = {"urn:ietf:params:rtp-hdrext:sdes:mid",
           "http://www.ietf.org/id/"

@@ -162,6 +162,7 @@ check_canonical_offer (const Plan &plan)
     if (a) {
       g_assert_cmpuint (a->payload_type, ==, b->payload_type);
       g_assert_true (a->rtx_payload_type == b->rtx_payload_type);
+      g_assert_true (a->red_payload_type == b->red_payload_type);
       g_assert_true (a->feedback == b->feedback);
     }
   }

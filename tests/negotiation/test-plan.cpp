@@ -279,6 +279,22 @@ no_more_than_the_transport_can ()
   const MediaPlan *audio = full.find (Media::audio);
   g_assert_false (audio->rtx_payload_type.has_value ());
   g_assert_true (audio->feedback == (std::vector<std::string>{"transport-cc"}));
+  g_assert_true (audio->red_payload_type == 63);
+  g_assert_false (video->red_payload_type.has_value ());
+  std::string told = make_answer (full, test::local_description ());
+  assert_line (told, "a=rtpmap:63 red/48000/2");
+  assert_line (told, "a=fmtp:63 111/111");
+  // Of another payload type than Opus', without its blocks, with one that is taken; or of who asks
+  // for what it has lost.
+  const std::string fmtp = "a=fmtp:63 111/111";
+  for (const char *other : {"a=fmtp:63 110/111", "a=fmtp:63 111/1111",
+           "a=fmtp:63 111", "a=fmtp:63 111/", "a=fmtp:63 apt=111/111", "a=x",
+           "a=fmtp:63 111/111\r\na=rtcp-fb:111 nack"}) {
+    std::string offer = chromium;
+    offer.replace (offer.find (fmtp), fmtp.size (), other);
+    g_assert_false (
+        plan_of (offer).find (Media::audio)->red_payload_type.has_value ());
+  }
 
   Plan bare = plan_of (chromium, test::default_stream (), {});
   video = bare.find (Media::video);
@@ -286,7 +302,7 @@ no_more_than_the_transport_can ()
   g_assert_cmpuint (video->feedback.size (), ==, 0);
   g_assert_cmpuint (video->extensions.size (), ==, 0);
   std::string answer = make_answer (bare, test::local_description ());
-  for (const char *word : {"rtx", "rtcp-fb", "extmap", "FID", "apt="})
+  for (const char *word : {"rtx", "red/", "rtcp-fb", "extmap", "FID", "apt="})
     g_assert_true (answer.find (word) == std::string::npos);
 
   // One-way extensions are answered the other way round.

@@ -3,6 +3,7 @@
 
 #include "common/bytes.h"
 #include "plugin/transport/native/ntp-clock.h"
+#include "plugin/transport/native/red.h"
 #include "plugin/transport/native/rtcp/rtcp-writer.h"
 #include "plugin/transport/native/rtcp/rtx.h"
 #include "plugin/transport/native/rtcp/transport-sequence.h"
@@ -15,6 +16,7 @@ namespace restream::transport::native {
 namespace {
 
 constexpr std::uint64_t kNsPerUs = 1000;
+constexpr std::uint8_t kPadding = 0x20; // in the first byte of a header
 constexpr std::int64_t kRateWindowUs = 1'000'000;
 constexpr std::uint64_t kMinRetransmissionRate = 16 * 1024; // bytes/s
 // Between two starts of one viewer's picture, and how many times as long as catching up
@@ -108,8 +110,8 @@ MediaSender::begin (Cursor &cursor, Media media, const StreamFeed &feed,
       plan ? plan->forward : FastForward{});
   cursor.next = first;
   cursor.began_us = cursor.credited_us = now_us;
-  cursor.again_from_us = now_us
-      + std::max (kMinAgainUs, plan ? kAgainRatio * plan->takes_us : 0);
+  cursor.again_from_us =
+      now_us + std::max (kMinAgainUs, plan ? kAgainRatio * plan->takes_us : 0);
   cursor.credit = kBurstBytes;
   cursor.joined = cursor.ever_joined = true;
 }
@@ -139,10 +141,10 @@ MediaSender::take_run (Media media, const PacketRing &ring, std::int64_t now_us,
       + (settings.transport_sequence_id ? kTransportSequenceBytes : 0);
   std::int64_t ticks =
       (now_us - cursor.began_us) * settings.clock_rate / G_USEC_PER_SEC;
+  const unsigned most = is_redundant (media, now_us) ? 1 : kMaxRun;
   unsigned packets = 0;
   room = 0;
-  for (next = cursor.next; next <= ring.newest () && packets < kMaxRun;
-       next++) {
+  for (next = cursor.next; next <= ring.newest () && packets < most; next++) {
     PacketRing::Entry entry = ring.find (next);
     if (!entry.packet)
       continue; // never came
@@ -164,6 +166,14 @@ MediaSender::take_run (Media media, const PacketRing &ring, std::int64_t now_us,
     }
   }
   return packets;
+}
+
+bool
+MediaSender::is_redundant (Media media, std::int64_t now_us) const
+{
+  const Cursor &cursor = cursors_[index_of (media)];
+  return settings_.media[index_of (media)].red_payload_type
+      && now_us < cursor.redundant_until_us && !cursor.catch_up_by_us;
 }
 
 bool
@@ -202,6 +212,12 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
       cursor.next = next;
       break;
     }
+    PacketRing::Entry before;
+    if (is_redundant (media, now_us)) {
+      before = ring.find (run[0].packet->sequence - 1);
+      if (before.packet)
+        room += before.packet->bytes + kRedHeaderBytes;
+    }
     std::uint8_t *out = queue.reserve (room);
     if (!out)
       return true;
@@ -212,7 +228,8 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
       const PacketRing::Entry &entry = run[written];
       std::size_t size = write_packet (out + bytes, media, entry,
           cursor.line.next (entry.packet->sequence,
-              entry.burst->timestamp (*entry.packet)));
+              entry.burst->timestamp (*entry.packet)),
+          before);
       if (size == 0)
         break; // OpenSSL failed: the viewer sees a loss
       bytes += size;
@@ -258,7 +275,8 @@ MediaSender::is_behind (const StreamFeed &feed) const
 
 std::size_t
 MediaSender::write_packet (std::uint8_t *out, Media media,
-    const PacketRing::Entry &entry, const ViewerLine::Stamp &stamp)
+    const PacketRing::Entry &entry, const ViewerLine::Stamp &stamp,
+    const PacketRing::Entry &before)
 {
   const MediaSettings &settings = settings_.media[index_of (media)];
   std::span<const std::uint8_t> header = entry.burst->header (*entry.packet);
@@ -274,8 +292,26 @@ MediaSender::write_packet (std::uint8_t *out, Media media,
   // The viewer takes the roll-over counter to be 0 at its first packet.
   auto roc = static_cast<std::uint32_t> ((stamp.sequence >> 16)
       - (cursors_[index_of (media)].line.first () >> 16));
-  return srtp_.protect_rtp (out, bytes, entry.burst->payload (*entry.packet),
-      roc);
+  std::span<const std::uint8_t> payload = entry.burst->payload (*entry.packet);
+  if (before.packet
+      && !((header[0] | before.burst->header (*before.packet)[0]) & kPadding)) {
+    // Encrypted where it is written.
+    std::uint8_t *red = out + bytes;
+    const auto block = [&settings] (const PacketRing::Entry &e) {
+      return RedBlock{settings.payload_type, e.burst->timestamp (*e.packet),
+          e.burst->payload (*e.packet)};
+    };
+    if (std::size_t size = write_red (block (before), block (entry),
+            {red,
+                before.packet->bytes + entry.packet->bytes
+                    + kRedHeaderBytes})) {
+      out[1] = static_cast<std::uint8_t> (
+          (out[1] & 0x80) | *settings.red_payload_type);
+      payload = {red, size};
+      count (counters_[index_of (media)]->redundant, 1);
+    }
+  }
+  return srtp_.protect_rtp (out, bytes, payload, roc);
 }
 
 void
@@ -371,6 +407,9 @@ MediaSender::on_report (const ReportBlock &report)
   std::uint32_t rate = settings_.media[index_of (*media)].clock_rate;
   MediaCounters &counters = *counters_[index_of (*media)];
   counters.lost.store (report.cumulative_lost, std::memory_order_relaxed);
+  if (report.fraction_lost >= kRedundantFromLoss)
+    cursors_[index_of (*media)].redundant_until_us =
+        reading_.now_us + kRedundantUs;
   if (rate)
     counters.jitter_us.store (std::uint64_t{report.jitter} * G_USEC_PER_SEC
             / rate,

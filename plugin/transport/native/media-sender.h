@@ -28,6 +28,8 @@ struct MediaSettings
   bool nack = false;
   std::optional<std::uint8_t> rtx_payload_type;
   std::uint32_t rtx_ssrc = 0;
+  // Without nack: a packet that was sent with redundancy could not be sent again to the byte.
+  std::optional<std::uint8_t> red_payload_type;
   std::uint8_t transport_sequence_id = 0; // header extension; 0 = none
 };
 
@@ -74,6 +76,9 @@ private:
   // Who is further behind loses the packets in between.
   static constexpr std::int64_t kMaxLagUs = 500'000;
   static constexpr std::size_t kMaxHeader = 12 + 4 * 15 + 8;
+  // A viewer that reports so much of 256 lost gets its audio twice, for so long.
+  static constexpr std::uint8_t kRedundantFromLoss = 3;
+  static constexpr std::int64_t kRedundantUs = 30'000'000;
 
   struct Cursor
   {
@@ -88,8 +93,10 @@ private:
     std::int64_t credit = kBurstBytes; // bytes that may go out now
     std::int64_t credited_us = 0;
     std::int64_t began_us = 0;
-    std::int64_t again_from_us = 0; // no new start is asked for with success before
+    std::int64_t again_from_us =
+        0; // no new start is asked for with success before
     std::int64_t catch_up_by_us = 0; // 0 = it is at the live edge
+    std::int64_t redundant_until_us = 0;
     std::uint32_t packets = 0; // as sender reports count
     std::uint32_t octets = 0;
   };
@@ -103,8 +110,11 @@ private:
       std::size_t &room) const;
   bool fell_behind (const Cursor &cursor, const PacketRing &ring,
       std::int64_t now_us) const;
+  bool is_redundant (Media media, std::int64_t now_us) const;
+  // before: the packet that it bears once more, if there is one.
   std::size_t write_packet (std::uint8_t *out, Media media,
-      const PacketRing::Entry &entry, const ViewerLine::Stamp &stamp);
+      const PacketRing::Entry &entry, const ViewerLine::Stamp &stamp,
+      const PacketRing::Entry &before = {});
   void retransmit (Media media, const PacketRing::Entry &entry,
       const ViewerLine::Stamp &stamp);
   std::optional<Media> medium_of (std::uint32_t ssrc) const;

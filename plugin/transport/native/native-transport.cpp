@@ -51,6 +51,7 @@ NativeTransport::capabilities () const
 {
   static const negotiation::TransportCapabilities capabilities = {
       .rtx = true,
+      .red = true,
       .feedback = {"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"},
       .extensions = {kTransportSequenceUri},
   };

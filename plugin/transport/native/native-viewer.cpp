@@ -189,6 +189,7 @@ NativeViewer::sender_settings () const
     sent.clock_rate = plan->codec.clock_rate;
     sent.nack = contains (plan->feedback, "nack");
     sent.rtx_payload_type = plan->rtx_payload_type;
+    sent.red_payload_type = plan->red_payload_type;
     sent.rtx_ssrc = random_u32 ();
     if (config_.invitation) // it is told already
       for (const negotiation::LocalStream &told :

@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::uint32_t kVideoSsrc = 0x11111111, kAudioSsrc = 0x22222222,
                         kRtxSsrc = 0x33333333;
-constexpr std::uint8_t kVideoType = 100, kRtxType = 101, kAudioType = 110;
+constexpr std::uint8_t kVideoType = 100, kRtxType = 101, kAudioType = 110,
+                       kRedType = 63;
 
 struct Options
 {
@@ -26,6 +27,7 @@ struct Options
   bool rtx = true;
   std::uint8_t transport_sequence_id = 0;
   bool audio = true;
+  bool red = false;
   InstantStart start{};
 };
 
@@ -166,6 +168,7 @@ private:
         .nack = options.nack,
         .rtx_payload_type = {},
         .rtx_ssrc = kRtxSsrc,
+        .red_payload_type = {},
         .transport_sequence_id = options.transport_sequence_id};
     if (options.rtx)
       settings.media[index_of (Media::video)].rtx_payload_type = kRtxType;
@@ -176,7 +179,10 @@ private:
         .nack = false,
         .rtx_payload_type = {},
         .rtx_ssrc = 0,
+        .red_payload_type = {},
         .transport_sequence_id = options.transport_sequence_id};
+    if (options.red)
+      settings.media[index_of (Media::audio)].red_payload_type = kRedType;
     return settings;
   }
   static UdpSocket open_socket ()
@@ -510,6 +516,94 @@ reports ()
   g_assert_cmpuint (bench.link.rejected, ==, 1);
 }
 
+// A receiver report on the audio.
+native::Bytes
+audio_report (std::uint8_t fraction_lost)
+{
+  native::Bytes report{0x81, 201, 0, 7, 9, 9, 9, 9};
+  report.resize (32);
+  put_be32 (report, 8, kAudioSsrc);
+  report[12] = fraction_lost;
+  return report;
+}
+
+// Who loses audio gets each packet with the one before in it (RFC 2198), until half a minute has gone by
+// without a loss.
+void
+redundancy ()
+{
+  for (std::uint8_t id : {0, 5}) {
+    Bench bench ({.transport_sequence_id = id, .red = true});
+    std::uint16_t sequence = 65530;
+    unsigned redundant = 0;
+    std::uint32_t timestamp = 0xfffffff0;
+    // Sends one packet; was it redundant?
+    auto send = [&] (std::size_t bytes) {
+      std::vector<native::Bytes> one{bench.audio.packet (sequence++, bytes)};
+      put_be32 (one[0], 4, timestamp += 960);
+      bench.push (bench.audio.copy (one, 0u, bench.now_us));
+      bench.serve (Media::audio);
+      const auto got = bench.take ();
+      g_assert_cmpuint (got.size (), ==, 1);
+      const native::Bytes plain (bytes,
+          static_cast<std::uint8_t> (sequence - 1));
+      g_assert_cmpuint (got[0].sequence, ==,
+          static_cast<std::uint16_t> (sequence - 1));
+      g_assert_cmpuint (got[0].timestamp, ==, timestamp);
+      const native::Bytes &payload = got[0].payload;
+      if (got[0].payload_type == kAudioType) {
+        g_assert_true (payload == plain);
+        return false;
+      }
+      g_assert_cmpuint (got[0].payload_type, ==, kRedType);
+      g_assert_cmpuint (++redundant, ==, bench.counters[1].redundant);
+      const std::size_t before = be32 (payload, 0) & 0x3ff;
+      g_assert_cmphex (be32 (payload, 0) & ~0x3ffu, ==,
+          0x80000000u | kAudioType << 24 | 960u << 10);
+      g_assert_cmpuint (payload[4], ==, kAudioType);
+      g_assert_cmpuint (payload.size (), ==, 5 + before + bytes);
+      for (std::size_t i = 5; i < payload.size (); i++)
+        g_assert_cmpuint (payload[i], ==,
+            static_cast<std::uint8_t> (sequence - (i < 5 + before ? 2 : 1)));
+      return true;
+    };
+    g_assert_false (send (100));
+    bench.rtcp (audio_report (2)); // hardly any
+    g_assert_false (send (100));
+    bench.rtcp (audio_report (3));
+    g_assert_true (send (80));
+    g_assert_true (send (120));
+    // It turns with the sequence numbers, and leaves out what the header cannot say.
+    for (unsigned i = 0; i < 8; i++)
+      g_assert_true (send (1 + 31 * i));
+    g_assert_true (send (1100)); // that before is small
+    g_assert_false (send (100)); // that before is not
+    g_assert_true (send (100));
+    sequence++; // never came
+    g_assert_false (send (100));
+    bench.now_us += 29'000'000;
+    g_assert_false (send (100)); // the one before is gone
+    g_assert_true (send (100));
+    bench.rtcp (audio_report (128));
+    bench.now_us += 29'000'000;
+    g_assert_false (send (100)); // the one before is gone
+    g_assert_true (send (100));
+    bench.rtcp (audio_report (0));
+    bench.now_us += 2'000'000;
+    g_assert_false (send (100));
+    g_assert_false (send (100));
+  }
+  // Not negotiated.
+  Bench bench;
+  bench.push (bench.audio.make ({1}, 0));
+  bench.serve (Media::audio);
+  bench.rtcp (audio_report (128));
+  bench.push (bench.audio.make ({2}, 0));
+  bench.serve (Media::audio);
+  for (const Received &packet : bench.take ())
+    g_assert_cmpuint (packet.payload_type, ==, kAudioType);
+}
+
 constexpr std::uint32_t kFrameTicks = 3000;
 constexpr std::int64_t kFrameUs = 33'333;
 
@@ -791,6 +885,7 @@ main (int argc, char **argv)
   g_test_add_func ("/media-sender/nack-rtx", nack_by_rtx);
   g_test_add_func ("/media-sender/nack-same", nack_without_rtx);
   g_test_add_func ("/media-sender/nack-flood", nack_flood);
+  g_test_add_func ("/media-sender/redundancy", redundancy);
   g_test_add_func ("/media-sender/lag", lag);
   g_test_add_func ("/media-sender/gaps", gaps);
   g_test_add_func ("/media-sender/reports", reports);
