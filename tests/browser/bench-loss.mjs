@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// 5 % loss, two viewers in Chromium side by side: one has lost packets sent again (RTX), one offers neither
-// RTX nor NACK. Prints what each saw. RTPRESTREAM_SECONDS: how long.
+// 5 % loss, two viewers in Chromium side by side: one has lost packets sent again (RTX) and audio twice (RED), one offers
+// neither RTX nor NACK nor RED. Prints what each saw. RTPRESTREAM_SECONDS: how long.
 import { writeFileSync } from 'node:fs';
 import { artefact, launch, newPage, until } from './browser.mjs';
 import { Children, startLaunchOnFreePorts, startRelay } from './children.mjs';
@@ -12,13 +12,13 @@ const SECONDS = Number(process.env.RTPRESTREAM_SECONDS ?? 20);
 const LOSS = Number(process.env.RTPRESTREAM_LOSS ?? 0.05);
 const children = new Children();
 
-// Takes RTX and NACK out of each offer that the page posts.
+// Takes RTX, RED and NACK out of each offer that the page posts.
 function withoutRetransmission() {
   const strip = (sdp) => {
-    const rtx = [...sdp.matchAll(/^a=rtpmap:(\d+) rtx\//gm)].map((match) => match[1]);
+    const extra = [...sdp.matchAll(/^a=rtpmap:(\d+) (?:rtx|red)\//gm)].map((match) => match[1]);
     return sdp.split('\r\n')
-      .filter((line) => !/^a=rtcp-fb:\S+ nack$/.test(line) && !rtx.some((pt) => new RegExp(`^a=(rtpmap|fmtp):${pt} `).test(line)))
-      .map((line) => (line.startsWith('m=') ? line.split(' ').filter((word, i) => i < 3 || !rtx.includes(word)).join(' ') : line))
+      .filter((line) => !/^a=rtcp-fb:\S+ nack$/.test(line) && !extra.some((pt) => new RegExp(`^a=(rtpmap|fmtp):${pt} `).test(line)))
+      .map((line) => (line.startsWith('m=') ? line.split(' ').filter((word, i) => i < 3 || !extra.includes(word)).join(' ') : line))
       .join('\r\n');
   };
   const { fetch } = window;
@@ -56,6 +56,7 @@ try {
       frozenSeconds: grown('totalFreezesDuration'),
       nacks: grown('nackCount'),
       retransmitted: grown('retransmittedPacketsReceived'),
+      audioConcealed: grown('concealedSamples') / grown('totalSamplesReceived'),
       age,
     }];
   }));

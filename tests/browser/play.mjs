@@ -42,6 +42,7 @@ export async function sample(page) {
           totalAudioEnergy: entry.totalAudioEnergy,
           totalSamplesDuration: entry.totalSamplesDuration,
           concealedSamples: entry.concealedSamples,
+          totalSamplesReceived: entry.totalSamplesReceived,
         });
       }
     }
