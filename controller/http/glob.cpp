@@ -231,21 +231,28 @@ private:
   // The state, and what is reached from it without a character.
   void enter (std::uint32_t first)
   {
-    todo_.assign (1, first);
-    while (!todo_.empty () && steps_ > 0) {
+    todo_.clear ();
+    visit (first);
+    while (!todo_.empty ()) {
       std::uint32_t index = todo_.back ();
       todo_.pop_back ();
-      if (seen_[index] == generation_)
-        continue;
-      seen_[index] = generation_;
-      steps_--;
-      const State &state = states_[index];
-      todo_.insert (todo_.end (), state.targets.begin (), state.targets.end ());
-      if (state.targets.empty ())
-        active_.push_back (index);
-      if (state.kind == State::Kind::any_many)
-        todo_.push_back (index + 1);
+      visit (index);
     }
+  }
+
+  void visit (std::uint32_t index)
+  {
+    if (seen_[index] == generation_ || steps_ == 0)
+      return;
+    seen_[index] = generation_;
+    steps_--;
+    const State &state = states_[index];
+    if (state.targets.empty ())
+      active_.push_back (index);
+    else
+      todo_.insert (todo_.end (), state.targets.begin (), state.targets.end ());
+    if (state.kind == State::Kind::any_many)
+      todo_.push_back (index + 1);
   }
 
   const std::vector<State> &states_;

@@ -12,7 +12,7 @@ namespace restream {
 namespace {
 
 // Some hundredths of a second of work for all patterns and processes together.
-constexpr std::uint64_t kMaxGlobSteps = 4'000'000;
+constexpr std::uint64_t kMaxGlobSteps = 2'000'000;
 
 std::set<std::string>
 split_set (const std::string &list)
