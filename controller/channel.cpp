@@ -29,7 +29,7 @@ make_element (const char *factory)
 {
   GstElement *element = gst_element_factory_make (factory, nullptr);
   if (!element)
-    return Error{Code::internal,
+    return Error{Code::unprocessable,
         std::string ("the GStreamer element ") + factory + " is not installed"};
   return Ref<GstElement>::sink (element);
 }

@@ -67,7 +67,7 @@ reads_and_writes_all_fields ()
       R"("output":[{"id":"o","address":"-","options":["-f","null"],)"
       R"("cleanup":[{"pattern":"memfs:/x_*.ts","max_files":5,"max_file_age_seconds":0,"purge_on_delete":true}]}],)"
       R"("options":["-y"],"reconnect":true,"reconnect_delay_seconds":3,"autostart":false,)"
-      R"("stale_timeout_seconds":10,"limits":{"cpu_usage":12.500,"memory_mbytes":7,"waitfor_seconds":2},)"
+      R"("stale_timeout_seconds":10,"limits":{"cpu_usage":12.5,"memory_mbytes":7,"waitfor_seconds":2},)"
       R"("webrtc":{"enabled":true,"video_pt":96,"audio_pt":97,"video_map":"0:v:1","audio_map":"none","force_transcode":true,"transport":"native","video_codec":"vp8","audio_codec":"g722"}})");
 }
 
