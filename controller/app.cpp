@@ -25,6 +25,35 @@ manager_settings (const Config &config)
   return settings;
 }
 
+Result<std::shared_ptr<const AccessRules>>
+access_rules (const Config &config)
+{
+  AccessSettings settings;
+  settings.input_allow = config.ffmpeg_access_input_allow;
+  settings.input_block = config.ffmpeg_access_input_block;
+  settings.output_allow = config.ffmpeg_access_output_allow;
+  settings.output_block = config.ffmpeg_access_output_block;
+  settings.confine = parse_confine (config.ffmpeg_access_confine)
+                         .value_or (Confine::everything);
+  settings.storage_dir = config.storage_disk_dir;
+  settings.other_dirs = config.ffmpeg_access_folders;
+  Owned<char> working (g_get_current_dir ());
+  settings.working_dir = working.get ();
+  auto rules = AccessRules::create (settings);
+  if (!rules)
+    return rules.error ();
+  return std::shared_ptr<const AccessRules> (
+      std::make_shared<const AccessRules> (*std::move (rules)));
+}
+
+bool
+is_loopback_host (const std::string &host)
+{
+  auto address =
+      Ref<GInetAddress>::adopt (g_inet_address_new_from_string (host.c_str ()));
+  return address && g_inet_address_get_is_loopback (address.get ());
+}
+
 } // namespace
 
 App::App (Config config)
@@ -60,6 +89,18 @@ App::add_api ()
   ApiParts parts{manager_, skills_, std::move (info),
       [this] (const std::string &id) { return webrtc_.state (id).viewers; },
       config_.metrics_enable_prometheus};
+  if (config_.api_auth_enable) {
+    LoginSettings settings;
+    settings.user = config_.api_auth_username;
+    settings.password = config_.api_auth_password;
+    settings.secret = config_.api_auth_jwt_secret;
+    settings.not_for_localhost = config_.api_auth_disable_localhost;
+    login_ = std::make_unique<Login> (std::move (settings));
+    login_->add_routes (api_->router ());
+    api_->set_guard (
+        [this] (const Request &request) { return login_->check (request); });
+    parts.info.auths.push_back ("localjwt");
+  }
   add_routes (api_->router (), parts);
 }
 
@@ -97,27 +138,51 @@ App::~App ()
 }
 
 Result<void>
-App::listen ()
+App::listen_on (const std::string &where, SoupServerListenOptions options)
 {
-  auto address = parse_address (config_.address);
+  auto address = parse_address (where);
   if (!address)
     return address.error ();
   Owned<GError> error;
   bool ok;
   if (address->host.empty ()) {
-    ok = soup_server_listen_all (server_.get (), address->port,
-        SoupServerListenOptions (0), out (error));
+    ok = soup_server_listen_all (server_.get (), address->port, options,
+        out (error));
   } else {
     auto socket = Ref<GSocketAddress>::adopt (
         g_inet_socket_address_new_from_string (address->host.c_str (),
             address->port));
-    ok = soup_server_listen (server_.get (), socket.get (),
-        SoupServerListenOptions (0), out (error));
+    ok = soup_server_listen (server_.get (), socket.get (), options,
+        out (error));
   }
   if (!ok)
-    return Error::from (error.get ())
-        .wrap ("cannot listen on " + config_.address);
+    return Error::from (error.get ()).wrap ("cannot listen on " + where);
+  // The sockets that were not there before.
+  bool https = options & SOUP_SERVER_LISTEN_HTTPS;
+  GSList *sockets = soup_server_get_listeners (server_.get ());
+  for (GSList *item = sockets; item; item = item->next)
+    listeners_.try_emplace (static_cast<GSocket *> (item->data), https);
+  g_slist_free (sockets);
+  if (!config_.api_auth_enable && !is_loopback_host (address->host))
+    log_event (G_LOG_LEVEL_WARNING, "",
+        "whoever reaches " + where
+            + " may use the process API: see api.auth.enable");
   return {};
+}
+
+Result<void>
+App::listen ()
+{
+  if (auto ok = listen_on (config_.address, SoupServerListenOptions (0)); !ok)
+    return ok;
+  if (!config_.tls_enable)
+    return {};
+  auto tls = TlsFiles::create (server_.get (), config_.tls_cert_file,
+      config_.tls_key_file);
+  if (!tls)
+    return tls.error ().wrap ("TLS");
+  tls_ = *std::move (tls);
+  return listen_on (config_.tls_address, SOUP_SERVER_LISTEN_HTTPS);
 }
 
 std::vector<std::string>
@@ -125,18 +190,17 @@ App::addresses () const
 {
   // Not soup_server_get_uris(): libsoup 3.2 leaks the addresses it looks up.
   std::vector<std::string> list;
-  GSList *sockets = soup_server_get_listeners (server_.get ());
-  for (GSList *item = sockets; item; item = item->next) {
-    auto address = Ref<GSocketAddress>::adopt (g_socket_get_local_address (
-        static_cast<GSocket *> (item->data), nullptr));
+  for (const auto &[socket, https] : listeners_) {
+    auto address = Ref<GSocketAddress>::adopt (
+        g_socket_get_local_address (socket, nullptr));
     if (!address)
       continue;
     // "host:port", with brackets around an IPv6 host
     Owned<char> text (
         g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address.get ())));
-    list.push_back (std::string ("http://") + text.get () + "/");
+    list.push_back (
+        std::string (https ? "https://" : "http://") + text.get () + "/");
   }
-  g_slist_free (sockets);
   return list;
 }
 
@@ -166,6 +230,10 @@ App::restore ()
 Result<void>
 App::start ()
 {
+  auto access = access_rules (config_);
+  if (!access)
+    return access.error ();
+  manager_.set_access (*std::move (access));
   if (auto ok = restore (); !ok)
     return ok;
   if (auto ok = listen (); !ok)
@@ -174,6 +242,13 @@ App::start ()
     log_event (G_LOG_LEVEL_INFO, "", "listening on " + address);
   manager_.start_ordered ();
   return {};
+}
+
+void
+App::reload ()
+{
+  if (tls_)
+    tls_->look ();
 }
 
 void

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "controller/auth/login.h"
 #include "controller/config.h"
 #include "controller/http/api-server.h"
 #include "controller/http/routes.h"
+#include "controller/http/tls.h"
 #include "controller/process/process-manager.h"
 #include "controller/skills/skills-reader.h"
 #include "controller/store/db-store.h"
@@ -14,6 +16,7 @@
 #include <libsoup/soup.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,22 +37,29 @@ public:
   Result<void> start ();
   // No new request; every process ends as on a stop, its order kept. done when all have.
   void stop (std::function<void ()> done);
+  // Reads again what may change while it runs.
+  void reload ();
   // Where HTTP listens.
   std::vector<std::string> addresses () const;
 
 private:
   Result<void> listen ();
+  Result<void> listen_on (const std::string &where,
+      SoupServerListenOptions options);
   Result<void> restore ();
   WebrtcSubsystem::Environment webrtc_environment ();
   void add_api ();
 
   const Config config_;
   Ref<SoupServer> server_;
+  std::map<GSocket *, bool> listeners_; // the server's; true = HTTPS
+  std::shared_ptr<TlsFiles> tls_; // null = no HTTPS
   web::Pages pages_; // and all that nobody else answers
   std::shared_ptr<DbStore> store_; // null = nothing is kept
   ProcessManager manager_;
   WebrtcSubsystem webrtc_;
   SkillsReader skills_;
+  std::unique_ptr<Login> login_; // null = none is asked for
   std::unique_ptr<ApiServer> api_;
   std::unique_ptr<whep::Server> whep_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "controller/config.h"
 
+#include "controller/access/access-rules.h"
 #include "controller/json.h"
 #include "controller/log.h"
 #include "plugin/whep/bearer.h"
@@ -92,6 +93,21 @@ check_ice_server (const std::string &text)
   return server ? "" : server.error ().what;
 }
 
+std::string
+check_confine (const std::string &text)
+{
+  return parse_confine (text) ? "" : "everything, outputs or nothing expected";
+}
+
+// "" is no path that we could use.
+std::string
+check_folder (const std::string &text)
+{
+  return g_path_is_absolute (text.c_str ())
+      ? ""
+      : "an absolute path expected, not '" + text + "'";
+}
+
 const Setting kSettings[] = {
     {"id", "CORE_ID", &Config::id,
         "Id of this instance; made up at each start if empty."},
@@ -116,6 +132,29 @@ const Setting kSettings[] = {
         "Folder of the processes' files: `{diskfs}` in their configuration, "
         "and where their cleanup rules apply.",
         0, check_not_empty},
+    {"api.auth.enable", "CORE_API_AUTH_ENABLE", &Config::api_auth_enable,
+        "The process API asks for a login."},
+    {"api.auth.disable_localhost", "CORE_API_AUTH_DISABLE_LOCALHOST",
+        &Config::api_auth_disable_localhost,
+        "But not from clients on this machine, if no proxy says that it asks "
+        "for somebody else."},
+    {"api.auth.username", "CORE_API_AUTH_USERNAME", &Config::api_auth_username,
+        "Who may log in."},
+    {"api.auth.password", "CORE_API_AUTH_PASSWORD", &Config::api_auth_password,
+        "The password."},
+    {"api.auth.jwt.secret", "CORE_API_AUTH_JWT_SECRET",
+        &Config::api_auth_jwt_secret,
+        "What tokens are signed with, besides; made up at each start if "
+        "empty: then tokens end with the daemon."},
+    {"tls.enable", "CORE_TLS_ENABLE", &Config::tls_enable,
+        "HTTPS, besides HTTP."},
+    {"tls.address", "CORE_TLS_ADDRESS", &Config::tls_address,
+        "Where HTTPS listens; as `address`.", 0, check_address},
+    {"tls.cert_file", "CORE_TLS_CERT_FILE", &Config::tls_cert_file,
+        "The certificate and those of its issuers, in this order, PEM. Read "
+        "again when it changes."},
+    {"tls.key_file", "CORE_TLS_KEY_FILE", &Config::tls_key_file,
+        "The certificate's private key, PEM."},
     {"storage.cors.origins", "CORE_STORAGE_CORS_ORIGINS",
         &Config::storage_cors_origins,
         "Origins whose pages may use the process API, such as "
@@ -133,6 +172,30 @@ const Setting kSettings[] = {
     {"ffmpeg.max_processes", "CORE_FFMPEG_MAXPROCESSES",
         &Config::ffmpeg_max_processes,
         "Processes that may run at a time; 0 = no limit."},
+    {"ffmpeg.access.input.allow", "CORE_FFMPEG_ACCESS_INPUT_ALLOW",
+        &Config::ffmpeg_access_input_allow,
+        "Regular expressions, one of which an input's address must match; "
+        "empty = all may be. Separated by spaces.",
+        0, check_pattern},
+    {"ffmpeg.access.input.block", "CORE_FFMPEG_ACCESS_INPUT_BLOCK",
+        &Config::ffmpeg_access_input_block,
+        "Regular expressions, none of which it may match.", 0, check_pattern},
+    {"ffmpeg.access.output.allow", "CORE_FFMPEG_ACCESS_OUTPUT_ALLOW",
+        &Config::ffmpeg_access_output_allow,
+        "The same for outputs; a file's address is `file:` and its path.", 0,
+        check_pattern},
+    {"ffmpeg.access.output.block", "CORE_FFMPEG_ACCESS_OUTPUT_BLOCK",
+        &Config::ffmpeg_access_output_block, "The same for outputs.", 0,
+        check_pattern},
+    {"ffmpeg.access.confine", "CORE_FFMPEG_ACCESS_CONFINE",
+        &Config::ffmpeg_access_confine,
+        "What has to be in `storage.disk.dir` if it is a file: `everything` "
+        "(inputs, outputs, what options name), `outputs`, or `nothing`.",
+        0, check_confine},
+    {"ffmpeg.access.folders", "CORE_FFMPEG_ACCESS_FOLDERS",
+        &Config::ffmpeg_access_folders,
+        "Further folders whose files inputs and options may name.", 0,
+        check_folder},
     {"ffmpeg.log.max_lines", "CORE_FFMPEG_LOG_MAX_LINES",
         &Config::ffmpeg_log_max_lines,
         "Lines of FFmpeg's log kept per process.", 10000},
@@ -217,10 +280,10 @@ max_of (const Setting &setting)
 }
 
 std::vector<std::string>
-split_list (const std::string &text)
+split_list (const std::string &text, const char *separators)
 {
   std::vector<std::string> list;
-  Owned<char *> parts (g_strsplit_set (text.c_str (), ", \t", -1));
+  Owned<char *> parts (g_strsplit_set (text.c_str (), separators, -1));
   for (char **part = parts.get (); *part; part++)
     if (**part)
       list.emplace_back (*part);
@@ -262,7 +325,9 @@ set_from_text (Config &config, const Setting &setting, const std::string &text)
             return {};
           },
           [&] (std::vector<std::string> Config::*m) -> Result<void> {
-            config.*m = split_list (text);
+            // A comma may be part of an expression.
+            bool patterns = setting.check == check_pattern;
+            config.*m = split_list (text, patterns ? " \t" : ", \t");
             return {};
           },
       },
@@ -340,6 +405,18 @@ check_values (LoadedConfig &loaded)
   if (config.webrtc_max_port != 0
       && config.webrtc_min_port > config.webrtc_max_port)
     loaded.errors.push_back ("webrtc.min_port: above webrtc.max_port");
+  auto need = [&] (bool enabled, const std::string &value, const char *name,
+                  const char *because) {
+    if (enabled && value.empty ())
+      loaded.errors.push_back (
+          std::string (name) + ": must be set for " + because);
+  };
+  need (config.api_auth_enable, config.api_auth_username, "api.auth.username",
+      "api.auth.enable");
+  need (config.api_auth_enable, config.api_auth_password, "api.auth.password",
+      "api.auth.enable");
+  need (config.tls_enable, config.tls_cert_file, "tls.cert_file", "tls.enable");
+  need (config.tls_enable, config.tls_key_file, "tls.key_file", "tls.enable");
 }
 
 void

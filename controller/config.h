@@ -24,12 +24,26 @@ struct Config
   std::uint64_t log_max_lines = 1000;
   bool api_read_only = false;
   std::string storage_disk_dir = "./data";
+  bool api_auth_enable = false;
+  bool api_auth_disable_localhost = false;
+  std::string api_auth_username, api_auth_password;
+  std::string api_auth_jwt_secret; // "" = made up at start
+
+  bool tls_enable = false;
+  std::string tls_address = "127.0.0.1:8181";
+  std::string tls_cert_file, tls_key_file;
+
   std::vector<std::string> storage_cors_origins;
   bool metrics_enable_prometheus = false;
   std::string db_dir = "./config"; // "" = nothing is kept
 
   std::string ffmpeg_binary = "ffmpeg";
   std::uint64_t ffmpeg_max_processes = 0;
+  std::vector<std::string> ffmpeg_access_input_allow, ffmpeg_access_input_block;
+  std::vector<std::string> ffmpeg_access_output_allow,
+      ffmpeg_access_output_block;
+  std::string ffmpeg_access_confine = "everything";
+  std::vector<std::string> ffmpeg_access_folders;
   std::uint64_t ffmpeg_log_max_lines = 50;
   std::uint64_t ffmpeg_log_max_history = 3;
 

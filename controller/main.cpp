@@ -77,9 +77,9 @@ on_stop_signal (gpointer data)
 }
 
 gboolean
-on_hangup (gpointer)
+on_hangup (gpointer data)
 {
-  log_event (G_LOG_LEVEL_INFO, "", "SIGHUP: nothing to reload");
+  static_cast<Running *> (data)->app.reload ();
   return G_SOURCE_CONTINUE;
 }
 
@@ -92,7 +92,7 @@ run (Config config)
   guint sources[] = {
       g_unix_signal_add (SIGINT, on_stop_signal, &running),
       g_unix_signal_add (SIGTERM, on_stop_signal, &running),
-      g_unix_signal_add (SIGHUP, on_hangup, nullptr),
+      g_unix_signal_add (SIGHUP, on_hangup, &running),
   };
   int status = EX_OK;
   if (auto ok = app.start (); ok) {

@@ -5,13 +5,13 @@
 build_packages=(
   meson ninja-build pkg-config gcc g++
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
-  libnice-dev libsoup-3.0-dev libjson-glib-dev libssl-dev prometheus-cpp-dev
+  libnice-dev libsoup-3.0-dev libjson-glib-dev libjwt-dev libssl-dev prometheus-cpp-dev
 )
 run_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-plugins-bad gstreamer1.0-nice ffmpeg curl procps
 )
-test_packages=(python3 chromium iproute2 libsrtp2-dev)
+test_packages=(python3 chromium iproute2 openssl libsrtp2-dev)
 sanitizer_packages=(clang libclang-rt-14-dev)
 
 say () { printf '%s\n' "$*"; }

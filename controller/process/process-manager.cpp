@@ -130,7 +130,11 @@ ProcessManager::resolve (const ProcessConfig &config) const
     const Task *task = find (id);
     return task ? &task->config () : nullptr;
   };
-  return resolve_config (config, environment);
+  auto resolved = resolve_config (config, environment);
+  if (resolved && access_)
+    if (auto ok = access_->check (*resolved); !ok)
+      return ok.error ();
+  return resolved;
 }
 
 Result<void>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "controller/access/access-rules.h"
 #include "controller/process/process-record.h"
 #include "controller/process/state-store.h"
 #include "controller/process/task.h"
@@ -39,6 +40,13 @@ public:
   void set_hooks (ProcessHooks *hooks) { hooks_ = hooks; }
   // Where changes are kept from now on; null = in memory only. Must outlive the manager, or be detached.
   void set_store (StateStore *store);
+
+  // What FFmpeg may be given from now on; what runs stays as it is until it is started, reloaded or updated.
+  // null = anything.
+  void set_access (std::shared_ptr<const AccessRules> access)
+  {
+    access_ = std::move (access);
+  }
 
   // Takes a new process in, and starts it if it says autostart. The process is not
   // added if the start is refused.
@@ -117,6 +125,7 @@ private:
   const std::shared_ptr<Cleaner> cleaner_; // null without a storage folder
   ProcessHooks *hooks_ = nullptr;
   StateStore *store_ = nullptr;
+  std::shared_ptr<const AccessRules> access_;
   std::map<std::string, std::shared_ptr<Task>> tasks_;
   // A process on its way in has a slot and no task, one on its way out the other way round.
   std::map<std::string, Slot> slots_;

@@ -13,6 +13,19 @@ namespace {
 
 constexpr std::size_t kMaxToken = 4096;
 
+Error
+challenge (SoupServerMessage *msg, Code code, const char *error,
+    std::string what)
+{
+  std::string header = "Bearer realm=\"WHEP\"";
+  if (error)
+    header += std::string (", error=\"") + error + "\"";
+  set_header (msg, "WWW-Authenticate", header.c_str ());
+  return {code, std::move (what)};
+}
+
+} // namespace
+
 // Digests have one length, and tell nothing of how far two texts agree.
 bool
 equal_in_constant_time (std::string_view a, std::string_view b)
@@ -33,19 +46,6 @@ equal_in_constant_time (std::string_view a, std::string_view b)
     difference = guint8 (difference | (x[i] ^ y[i]));
   return difference == 0;
 }
-
-Error
-challenge (SoupServerMessage *msg, Code code, const char *error,
-    std::string what)
-{
-  std::string header = "Bearer realm=\"WHEP\"";
-  if (error)
-    header += std::string (", error=\"") + error + "\"";
-  set_header (msg, "WWW-Authenticate", header.c_str ());
-  return {code, std::move (what)};
-}
-
-} // namespace
 
 bool
 is_bearer_token (const std::string &token)

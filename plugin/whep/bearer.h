@@ -6,6 +6,7 @@
 #include <libsoup/soup.h>
 
 #include <string>
+#include <string_view>
 
 namespace restream::whep {
 
@@ -13,6 +14,8 @@ namespace restream::whep {
 // WWW-Authenticate is set, to be followed by a refusal: unauthorized, or bad_request for what is no
 // credentials at all.
 Result<void> check_bearer (SoupServerMessage *msg, const std::string &token);
+
+bool equal_in_constant_time (std::string_view a, std::string_view b);
 
 // Can it stand in an Authorization header (b64token)?
 bool is_bearer_token (const std::string &token);

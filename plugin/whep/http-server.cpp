@@ -2,6 +2,7 @@
 #include "plugin/whep/http-server.h"
 
 #include "plugin/whep/body-guard.h"
+#include "plugin/whep/connection-guard.h"
 
 namespace restream::whep {
 
@@ -52,6 +53,7 @@ new_http_server ()
   auto server = Ref<SoupServer>::adopt (soup_server_new ("raw-paths", TRUE,
       "server-header", "rtprestream ", nullptr));
   close_after_each_answer (server.get ());
+  guard_connections (server.get (), default_max_connections ());
   guard_all_bodies (server.get (), kMaxOtherBodyBytes);
   return server;
 }

@@ -74,12 +74,36 @@ void
 unknown_settings_warn ()
 {
   auto loaded = parse_config (
-      R"({"version": 3, "tls": {"enable": true}, "log": {"colour": 1}})",
+      R"({"version": 3, "rtmp": {"enable": true}, "log": {"colour": 1}})",
       environment ({}));
   g_assert_cmpuint (loaded.errors.size (), ==, 0);
   g_assert_true (loaded.warnings
       == std::vector<std::string> (
-          {"tls: unknown setting", "log.colour: unknown setting"}));
+          {"rtmp: unknown setting", "log.colour: unknown setting"}));
+}
+
+void
+what_belongs_together ()
+{
+  auto errors = [] (const char *text) {
+    return parse_config (text, environment ({})).errors;
+  };
+  g_assert_true (errors (R"({"api": {"auth": {"enable": true}}})")
+      == std::vector<std::string> (
+          {"api.auth.username: must be set for api.auth.enable",
+              "api.auth.password: must be set for api.auth.enable"}));
+  g_assert_true (errors (R"({"tls": {"enable": true, "key_file": "x"}})")
+      == std::vector<std::string>{"tls.cert_file: must be set for tls.enable"});
+  g_assert_true (
+      errors (R"({"api": {"auth": {"jwt": {"secret": "x"}}}})").empty ());
+  // A comma is part of an expression; one that is none is told.
+  auto loaded = parse_config ("",
+      environment ({{"CORE_FFMPEG_ACCESS_INPUT_ALLOW", "^a{1,3} b"},
+          {"CORE_FFMPEG_ACCESS_OUTPUT_BLOCK", "("},
+          {"CORE_FFMPEG_ACCESS_CONFINE", "x"}}));
+  g_assert_true (loaded.config.ffmpeg_access_input_allow
+      == std::vector<std::string> ({"^a{1,3}", "b"}));
+  g_assert_cmpuint (loaded.errors.size (), ==, 2);
 }
 
 void
@@ -137,6 +161,7 @@ main (int argc, char **argv)
   g_test_add_func ("/config/environment-wins", environment_wins_over_file);
   g_test_add_func ("/config/all-errors", all_errors_at_once);
   g_test_add_func ("/config/unknown", unknown_settings_warn);
+  g_test_add_func ("/config/belongs-together", what_belongs_together);
   g_test_add_func ("/config/broken-file", broken_file);
   g_test_add_func ("/config/addresses", addresses);
   g_test_add_func ("/config/documentation", documentation_has_the_table);
