@@ -7,6 +7,9 @@
 //   flood          log lines as fast as they go
 //   binary         bytes that are no text, a line without end, then as run
 //   fork           starts a child of its own that ignores SIGINT, tells its pid, then as run
+//   stall          as run for a second, then no more progress
+//   memory:N       as run, with N MB in use
+//   busy           as run, but a child of its own computes
 //   inspect        tells its environment, descriptors, group and stdin, then as run
 #include <csignal>
 #include <cstdio>
@@ -20,9 +23,11 @@
 static volatile sig_atomic_t interrupted;
 
 static void
-run ()
+run (unsigned frames = ~0u)
 {
   for (unsigned frame = 1; !interrupted; frame++) {
+    if (frame > frames)
+      frame = frames;
     fprintf (stderr,
         "frame=%5u fps= 10 q=0.0 size=%8ukB time=00:00:%02u.00 "
         "bitrate=N/A speed=1x    \r",
@@ -98,7 +103,14 @@ main (int argc, char **argv)
     }
     fprintf (stderr, "child %d\n", int (pid));
   }
+  if (what.rfind ("memory:", 0) == 0) {
+    std::size_t size = std::size_t (atoi (what.c_str () + 7)) << 20;
+    memset (malloc (size), 1, size);
+  }
+  if (what == "busy" && fork () == 0)
+    for (;;)
+      (void) getppid ();
   if (what == "inspect")
     inspect ();
-  run ();
+  run (what == "stall" ? 10 : ~0u);
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "controller/log.h"
+#include "controller/process/probe.h"
 #include "tests/controller/process-fixture.h"
 
 #include <csignal>
+#include <ctime>
 
 using namespace restream;
 
@@ -244,6 +246,136 @@ destruction_kills ()
   g_assert_false (alive (pid));
 }
 
+// Ends by itself for this reason, and comes back.
+void
+assert_ended (FfmpegCommand command, const char *reason)
+{
+  auto process = make ();
+  command.reconnect = true;
+  command.reconnect_delay_ms = 100;
+  process->start (command);
+  wait_until ([&] { return !process->log ().history ().empty (); });
+  bool told = false;
+  for (const LogLine &line : process->log ().history ()[0].lines)
+    told = told || line.text.starts_with (reason);
+  g_assert_true (told);
+  stop (*process);
+}
+
+void
+stale_is_ended ()
+{
+  assert_ended ({.arguments = {"stall"}, .stale_timeout_s = 2},
+      "stale: no progress for 2 seconds");
+}
+
+void
+progress_is_not_stale ()
+{
+  auto process = make ();
+  process->start ({.arguments = {"run"}, .stale_timeout_s = 1});
+  wait_until ([&] { return process->progress ().frame >= 25; });
+  g_assert_true (process->state () == ExecState::running);
+  stop (*process);
+}
+
+void
+limits_end_it ()
+{
+  assert_ended ({.arguments = {"memory:64"}, .limits = {0, 32, 0}},
+      "limit exceeded: memory");
+  // The group's, not only the leader's.
+  assert_ended ({.arguments = {"busy"}, .limits = {5, 0, 1}},
+      "limit exceeded: CPU");
+  auto process = make ();
+  process->start ({.arguments = {"memory:16"}, .limits = {100, 4000, 0}});
+  wait_until ([&] { return process->progress ().frame >= 15; });
+  g_assert_true (process->state () == ExecState::running);
+  g_assert_cmpuint (process->memory_bytes (), >, 16 << 20);
+  stop (*process);
+  g_assert_cmpuint (process->memory_bytes (), ==, 0);
+}
+
+void
+flood_leaves_time ()
+{
+  auto process = make ();
+  process->start ({{"flood"}});
+  wait_until ([&] { return process->state () == ExecState::running; });
+  // The main loop sleeps for the most part.
+  struct timespec before, after;
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &before);
+  int ticks = 0;
+  Timer timer (nullptr, 20, [&] {
+    ticks++;
+    return true;
+  });
+  wait_until ([&] { return ticks >= 50; });
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &after);
+  double cpu_s = double (after.tv_sec - before.tv_sec)
+      + double (after.tv_nsec - before.tv_nsec) / 1e9;
+  g_test_message ("%.2f s of CPU time in %d ticks", cpu_s, ticks);
+  g_assert_cmpfloat (cpu_s, <, 1);
+  stop (*process);
+}
+
+void
+probe ()
+{
+  int answers = 0;
+  ProbeResult result;
+  auto done = [&] (const ProbeResult &r) {
+    answers++;
+    result = r;
+  };
+  {
+    // Takes as long as it does; several may wait for it.
+    Probe probe ("p", {.binary = fake_ffmpeg, .stop_timeout_ms = kShortStopMs},
+        {"ignore"}, 500);
+    probe.wait (done);
+    probe.wait (done);
+    wait_until ([&] { return answers == 2; });
+    g_assert_cmpuint (result.streams.size (), ==, 0);
+    g_assert_cmpstr (result.log[0].c_str (), ==, "fake ffmpeg: ignore");
+    g_assert_cmpstr (result.log.back ().c_str (), ==,
+        "ended, since it took too long");
+  }
+  {
+    Probe probe ("p", {.binary = "/does/not/exist"}, {"x"});
+    probe.wait (done);
+    g_assert_cmpint (answers, ==, 3);
+    g_assert_cmpuint (result.log.size (), ==, 1);
+  }
+  {
+    Probe probe ("p", {.binary = fake_ffmpeg}, {"run"});
+    probe.wait (done);
+  }
+  g_assert_cmpint (answers, ==, 4); // its end answers
+}
+
+void
+real_probe ()
+{
+  Owned<char> path (g_find_program_in_path ("ffmpeg"));
+  if (!path)
+    return g_test_skip ("no ffmpeg");
+  ProbeResult result;
+  bool answered = false;
+  Probe probe ("p", {.binary = "ffmpeg"},
+      {"-f", "lavfi", "-i", "testsrc=size=320x240:rate=10", "-f", "lavfi", "-i",
+          "sine=r=44100"});
+  probe.wait ([&] (const ProbeResult &r) {
+    answered = true;
+    result = r;
+  });
+  wait_until ([&] { return answered; });
+  g_assert_cmpuint (result.streams.size (), ==, 2);
+  g_assert_cmpstr (result.streams[0].type.c_str (), ==, "video");
+  g_assert_cmpuint (result.streams[0].width, ==, 320);
+  g_assert_cmpuint (result.streams[1].index, ==, 1);
+  g_assert_cmpuint (result.streams[1].sampling_hz, ==, 44100);
+}
+
 void
 real_ffmpeg ()
 {
@@ -258,6 +390,22 @@ real_ffmpeg ()
   g_assert_cmpfloat (process->progress ().time_s, >, 0);
   stop (*process);
   g_assert_true (process->state () == ExecState::finished);
+  // As it was asked, without what we ask it for besides.
+  g_assert_cmpstr (process->arguments ()[0].c_str (), ==, "-re");
+
+  // Says nothing but its reports; they need no log.
+  process->start ({{"-loglevel", "quiet", "-re", "-f", "lavfi", "-i",
+      "testsrc=size=64x64:rate=25", "-f", "null", "-"}});
+  wait_until ([&] { return process->progress ().frame >= 5; });
+  g_assert_cmpuint (process->log ().current ().lines.size (), ==, 0);
+  stop (*process);
+
+  // Its user wants them elsewhere: from the statistics, then.
+  process->start ({{"-progress", "/dev/null", "-re", "-f", "lavfi", "-i",
+      "testsrc=size=64x64:rate=25", "-f", "null", "-"}});
+  wait_until ([&] { return process->progress ().frame >= 5; });
+  g_assert_false (log_has (*process, "frame="));
+  stop (*process);
 
   process->start ({{"-re", "-f", "lavfi", "-i", "sine", "-c:a", "libopus", "-f",
       "ogg", "/dev/null", "-y"}});
@@ -295,6 +443,12 @@ main (int argc, char **argv)
   g_test_add_func ("/ffmpeg-process/grandchildren", grandchildren_go_too);
   g_test_add_func ("/ffmpeg-process/environment", clean_environment);
   g_test_add_func ("/ffmpeg-process/destruction", destruction_kills);
+  g_test_add_func ("/ffmpeg-process/stale", stale_is_ended);
+  g_test_add_func ("/ffmpeg-process/not-stale", progress_is_not_stale);
+  g_test_add_func ("/ffmpeg-process/limits", limits_end_it);
+  g_test_add_func ("/ffmpeg-process/flood-rate", flood_leaves_time);
+  g_test_add_func ("/ffmpeg-process/probe", probe);
+  g_test_add_func ("/ffmpeg-process/real-probe", real_probe);
   g_test_add_func ("/ffmpeg-process/real-ffmpeg", real_ffmpeg);
   return g_test_run ();
 }
