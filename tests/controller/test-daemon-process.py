@@ -12,8 +12,6 @@ from daemon import DaemonTest, wait_until
 
 VIDEO = {"id": "v", "address": "testsrc=size=64x64:rate=25", "options": ["-re", "-f", "lavfi"]}
 AUDIO = {"id": "a", "address": "sine=r=44100", "options": ["-re", "-f", "lavfi"]}
-# A track that never comes: its first packet would be in an hour.
-SILENT = {"id": "s", "address": "sine=r=44100,asetpts=PTS+3600/TB,arealtime", "options": ["-f", "lavfi"]}
 NULL = {"id": "null", "address": "-", "options": ["-f", "null"]}
 
 
@@ -65,15 +63,18 @@ class Processes(DaemonTest):
                                 stdout=subprocess.PIPE, check=True, timeout=30).stdout
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
+        # Its sound ends long before its picture.
+        short = os.path.join(d.folder, "short.ts")
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:duration=60",
+                        "-f", "lavfi", "-i", "sine=duration=1", "-c:v", "mpeg4", short], check=True, timeout=30)
         stale = {"stale_timeout_seconds": 2}
         self.post(d, "audio", [AUDIO], [NULL], **stale)
-        # FFmpeg tells nothing before all outputs have begun.
-        self.post(d, "idle", [VIDEO, SILENT],
-                  [dict(NULL, options=["-map", "0:v", "-c:v", "libx264", "-s", "640x360", "-f", "null"]),
-                   dict(NULL, id="idle", options=["-map", "1:a", "-f", "null"])], **stale)
-        self.post(d, "stalled", [{"id": "in", "address": "tcp://127.0.0.1:%d" % listener.getsockname()[1],
-                                  "options": ["-f", "mpegts"]}], [NULL], **stale)
+        self.post(d, "idle", [{"id": "in", "address": short, "options": ["-re"]}],
+                  [dict(NULL, options=["-map", "0:a", "-f", "null"]),
+                   dict(NULL, id="video", options=["-map", "0:v", "-f", "null"])], **stale)
         began = time.monotonic()
+        address = "tcp://127.0.0.1:%d" % listener.getsockname()[1]
+        self.post(d, "stalled", [{"id": "in", "address": address, "options": ["-f", "mpegts"]}], [NULL], **stale)
         connection, _ = listener.accept()
         with connection:
             connection.sendall(source)

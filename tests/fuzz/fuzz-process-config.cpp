@@ -3,6 +3,7 @@
 // back the same from its own JSON, and make an argv without a crash.
 #include "controller/config.h"
 #include "controller/process/process-config.h"
+#include "controller/process/resolver.h"
 #include "controller/process/rtp-legs.h"
 
 using namespace restream;
@@ -37,6 +38,13 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   // Numbers are written with three decimals.
   again.limits.cpu_usage = config.limits.cpu_usage;
   g_assert_true (again == config);
+  // Its references are to itself by another name.
+  const auto other = [&config] (const std::string &id) {
+    return id == "other" ? &config : nullptr;
+  };
+  if (auto resolved = resolve_config (config, {"/data", other}))
+    for (const std::string &argument : resolved->arguments ())
+      g_assert_cmpuint (argument.size (), <=, size + kMaxResolvedBytes);
   if (config.validate ())
     (void) rtp_leg_arguments (config.webrtc, 5000);
   (void) config.arguments ();
