@@ -3,6 +3,7 @@
 
 #include "plugin/whep/body-guard.h"
 #include "plugin/whep/connection-guard.h"
+#include "plugin/whep/left-sockets.h"
 
 namespace restream::whep {
 
@@ -54,6 +55,7 @@ new_http_server ()
       "server-header", "rtprestream ", nullptr));
   close_after_each_answer (server.get ());
   guard_connections (server.get (), default_max_connections ());
+  let_left_sockets_go (server.get ());
   guard_all_bodies (server.get (), kMaxOtherBodyBytes);
   return server;
 }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The parts of the WHEP server that need no HTTP.
+// The parts of the WHEP server that need no requests, or any.
+#include "common/post.h"
 #include "plugin/whep/bearer.h"
 #include "plugin/whep/ice-servers.h"
+#include "plugin/whep/left-sockets.h"
 #include "plugin/whep/precondition.h"
 #include "plugin/whep/rate-limit.h"
 #include "plugin/whep/route.h"
 
 #include <glib.h>
+
+#include <cstring>
 
 using namespace restream;
 using namespace restream::whep;
@@ -113,6 +117,65 @@ test_routes ()
   g_assert_cmpint (kind ("/c/s/events//", true), ==, 0);
 }
 
+// The sockets of connections that have come and gone are freed, whatever libsoup forgets.
+static void
+test_left_sockets ()
+{
+  auto server = Ref<SoupServer>::adopt (soup_server_new (nullptr, nullptr));
+  let_left_sockets_go (server.get (), 10);
+  unsigned accepted = 0;
+  static unsigned freed;
+  freed = 0;
+  g_signal_connect (server.get (), "request-started",
+      G_CALLBACK (+[] (SoupServer *, SoupServerMessage *msg, unsigned *count) {
+        (*count)++;
+        g_object_weak_ref (
+            G_OBJECT (soup_server_message_get_socket (msg)),
+            +[] (gpointer, GObject *) { freed++; }, nullptr);
+      }),
+      &accepted);
+  Owned<GError> error;
+  g_assert_true (soup_server_listen_local (server.get (), 0,
+      SOUP_SERVER_LISTEN_IPV4_ONLY, out (error)));
+  GSList *listeners = soup_server_get_listeners (server.get ());
+  auto address = Ref<GSocketAddress>::adopt (g_socket_get_local_address (
+      static_cast<GSocket *> (listeners->data), nullptr));
+  g_slist_free (listeners);
+  auto wait_for = [] (const unsigned &count, unsigned value) {
+    gint64 deadline = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;
+    while (count < value) {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      Timer tick (nullptr, 10, [] { return false; });
+      g_main_context_iteration (nullptr, TRUE);
+    }
+  };
+  auto client = Ref<GSocketClient>::adopt (g_socket_client_new ());
+  auto connect = [&] {
+    return Ref<GSocketConnection>::adopt (
+        g_socket_client_connect (client.get (),
+            G_SOCKET_CONNECTABLE (address.get ()), nullptr, nullptr));
+  };
+  for (unsigned i = 0; i < 5; i++) {
+    auto connection = connect ();
+    GOutputStream *stream =
+        g_io_stream_get_output_stream (G_IO_STREAM (connection.get ()));
+    const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n"
+                           "Connection: close\r\n\r\n";
+    g_assert_true (g_output_stream_write_all (stream, request,
+        i < 4 ? strlen (request) : 5, nullptr, nullptr, nullptr));
+    wait_for (accepted, i + 1);
+    if (i < 4) // the last one goes in the middle of its request
+      continue;
+    auto open = connect ();
+    wait_for (accepted, 6);
+    connection.reset ();
+    wait_for (freed, 5);
+    g_assert_cmpuint (freed, ==, 5); // not the one that is open
+    open.reset ();
+    wait_for (freed, 6);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -122,5 +185,6 @@ main (int argc, char **argv)
   g_test_add_func ("/whep/parts/ice-servers", test_ice_servers);
   g_test_add_func ("/whep/parts/tokens", test_tokens);
   g_test_add_func ("/whep/parts/routes", test_routes);
+  g_test_add_func ("/whep/parts/left-sockets", test_left_sockets);
   return g_test_run ();
 }
