@@ -18,6 +18,7 @@ from daemon import DaemonTest, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD_S, RUN_S = 240, 120
+LOGIN = {"CORE_API_AUTH_ENABLE": "true", "CORE_API_AUTH_USERNAME": "admin", "CORE_API_AUTH_PASSWORD": "a password"}
 
 
 class GoClient(DaemonTest):
@@ -39,9 +40,13 @@ class GoClient(DaemonTest):
                                capture_output=True, timeout=BUILD_S,
                                env={**os.environ, "GOFLAGS": "", "GOPROXY": "off"})
         self.assertEqual(build.returncode, 0, build.stderr)
-        d = self.daemon(binary="ffmpeg")
-        run = subprocess.run([program, "http://127.0.0.1:%d" % d.port], text=True, capture_output=True, timeout=RUN_S)
-        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        for settings in [{}, LOGIN]:
+            with self.subTest(settings=settings):
+                d = self.daemon(binary="ffmpeg", **settings)
+                run = subprocess.run([program, "http://127.0.0.1:%d" % d.port], text=True, capture_output=True,
+                                     timeout=RUN_S, env={**os.environ, "CORE_CLIENT_USER": "admin",
+                                                         "CORE_CLIENT_PASSWORD": "a password"})
+                self.assertEqual((run.returncode, run.stderr), (0, ""))
 
 
 class PythonClient(DaemonTest):
@@ -58,8 +63,18 @@ class PythonClient(DaemonTest):
 
     def test_all_calls(self):
         core_client = self.core_client()
-        d = self.daemon(binary="ffmpeg")
-        client = core_client.Client(base_url="http://127.0.0.1:%d" % d.port, timeout=30.0)
+        self.all_calls(core_client, self.daemon(binary="ffmpeg"))
+
+    def test_all_calls_with_login(self):
+        core_client = self.core_client()
+        d = self.daemon(binary="ffmpeg", **LOGIN)
+        stranger = core_client.Client(base_url="http://127.0.0.1:%d" % d.port)
+        self.addCleanup(stranger.close)
+        self.assertEqual(stranger.v3_process_get_list().code, 401)
+        self.all_calls(core_client, d, username="admin", password="a password")
+
+    def all_calls(self, core_client, d, **credentials):
+        client = core_client.Client(base_url="http://127.0.0.1:%d" % d.port, timeout=30.0, **credentials)
         self.addCleanup(client.close)
         client.login()
         from core_client.base import models

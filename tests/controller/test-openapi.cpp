@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The description of the API against the table of its routes.
+#include "controller/auth/login.h"
 #include "controller/http/routes.h"
 
 #include <set>
@@ -31,9 +32,11 @@ struct Table
   {
     ApiParts parts{manager, skills, {}, nullptr, true};
     add_routes (router, parts);
+    login.add_routes (router);
   }
   ProcessManager manager{ManagerSettings ()};
   SkillsReader skills{"ffmpeg"};
+  Login login{LoginSettings ()};
   Router router;
 };
 
@@ -96,9 +99,9 @@ test_operations ()
     g_assert_cmpint (open, ==, route.access == Access::everyone);
     g_assert_true (
         json_object_has_member (member (operation, "responses"), "200"));
-    g_assert_cmpint (
-        json_object_has_member (member (operation, "responses"), "401"), ==,
-        !open);
+    if (!open)
+      g_assert_true (
+          json_object_has_member (member (operation, "responses"), "401"));
     for (const char *name : {"id", "key"}) {
       bool wanted = route.pattern.find (std::string ("{") + name + "}")
           != std::string::npos;
@@ -170,7 +173,7 @@ test_read_only ()
 {
   Table all (false), some (true);
   for (const Route &route : some.router.routes ())
-    g_assert_true (route.effect == Effect::read && route.method == "GET");
+    g_assert_true (route.effect == Effect::read);
   std::size_t writes = 0;
   for (const Route &route : all.router.routes ())
     writes += route.effect == Effect::write;
