@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "controller/app.h"
 
+#include "common/random.h"
+#include "controller/http/config-routes.h"
 #include "controller/log.h"
 #include "plugin/whep/ice-servers.h"
 #include "plugin/whep/route.h"
@@ -56,8 +58,10 @@ is_loopback_host (const std::string &host)
 
 } // namespace
 
-App::App (Config config)
-    : config_ (std::move (config)), server_ (whep::new_http_server ()),
+App::App (Config config, std::shared_ptr<ConfigStore> store)
+    : config_ (std::move (config)), config_store_ (std::move (store)),
+      made_up_id_ (make_short_id ()), made_up_secret_ (random_token (32)),
+      server_ (whep::new_http_server ()),
       pages_ (server_.get (), web::Site::daemon),
       manager_ (manager_settings (config_)),
       webrtc_ (config_, webrtc_environment ()), skills_ (config_.ffmpeg_binary)
@@ -84,7 +88,8 @@ App::add_api ()
       ApiOptions{config_.api_read_only, config_.host_name,
           config_.storage_cors_origins});
   ApiInfo info;
-  info.id = config_.id.empty () ? make_short_id () : config_.id;
+  info.id = config_.id.empty () ? made_up_id_ : config_.id;
+  info.created_at_us = started_at_us_;
   info.name = config_.name;
   ApiParts parts{manager_, skills_, std::move (info),
       [this] (const std::string &id) { return webrtc_.state (id).viewers; },
@@ -93,7 +98,10 @@ App::add_api ()
     LoginSettings settings;
     settings.user = config_.api_auth_username;
     settings.password = config_.api_auth_password;
-    settings.secret = config_.api_auth_jwt_secret;
+    // A reload logs nobody out.
+    settings.secret = config_.api_auth_jwt_secret.empty ()
+        ? made_up_secret_
+        : config_.api_auth_jwt_secret;
     settings.not_for_localhost = config_.api_auth_disable_localhost;
     login_ = std::make_unique<Login> (std::move (settings));
     login_->add_routes (api_->router ());
@@ -102,6 +110,8 @@ App::add_api ()
     parts.info.auths.push_back ("localjwt");
   }
   add_routes (api_->router (), parts);
+  add_config_routes (api_->router (), *config_store_,
+      [this] { return reload (); });
 }
 
 WebrtcSubsystem::Environment
@@ -244,11 +254,35 @@ App::start ()
   return {};
 }
 
-void
+Result<void>
 App::reload ()
 {
   if (tls_)
     tls_->look ();
+  auto config = config_store_->reload ();
+  auto access = config ? access_rules (*config) : config.error ();
+  if (!access) {
+    log_event (G_LOG_LEVEL_WARNING, "",
+        "the configuration is not reloaded: " + access.error ().what);
+    return access.error ();
+  }
+  for (const std::string &name : need_restart (config_, *config))
+    log_event (G_LOG_LEVEL_WARNING, "", name + ": changes with a restart only");
+  config_ = *std::move (config);
+  manager_.set_access (*std::move (access));
+  LogLevel level = LogLevel::info;
+  parse_log_level (config_.log_level, level); // valid: checked
+  log_init (level);
+  log_keep (config_.log_max_lines);
+  log_event (G_LOG_LEVEL_INFO, "", "the configuration is reloaded");
+  // Later: it may be the API that asks.
+  renew_api_ = Timer (nullptr, 0, [this] {
+    api_.reset ();
+    login_.reset ();
+    add_api ();
+    return false;
+  });
+  return {};
 }
 
 void

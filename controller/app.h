@@ -3,6 +3,7 @@
 
 #include "controller/auth/login.h"
 #include "controller/config.h"
+#include "controller/config-store.h"
 #include "controller/http/api-server.h"
 #include "controller/http/routes.h"
 #include "controller/http/tls.h"
@@ -28,7 +29,8 @@ namespace restream {
 class App
 {
 public:
-  explicit App (Config config);
+  // store: where config comes from, and where the API keeps changes of it.
+  App (Config config, std::shared_ptr<ConfigStore> store);
   ~App ();
   App (const App &) = delete;
   App &operator= (const App &) = delete;
@@ -37,8 +39,9 @@ public:
   Result<void> start ();
   // No new request; every process ends as on a stop, its order kept. done when all have.
   void stop (std::function<void ()> done);
-  // Reads again what may change while it runs.
-  void reload ();
+  // Reads the configuration and the certificate anew. What only a restart changes is told in the log; an error
+  // leaves all as it was.
+  Result<void> reload ();
   // Where HTTP listens.
   std::vector<std::string> addresses () const;
 
@@ -50,7 +53,10 @@ private:
   WebrtcSubsystem::Environment webrtc_environment ();
   void add_api ();
 
-  const Config config_;
+  Config config_;
+  const std::shared_ptr<ConfigStore> config_store_;
+  const std::string made_up_id_, made_up_secret_;
+  const std::int64_t started_at_us_ = g_get_real_time ();
   Ref<SoupServer> server_;
   std::map<GSocket *, bool> listeners_; // the server's; true = HTTPS
   std::shared_ptr<TlsFiles> tls_; // null = no HTTPS
@@ -62,6 +68,7 @@ private:
   std::unique_ptr<Login> login_; // null = none is asked for
   std::unique_ptr<ApiServer> api_;
   std::unique_ptr<whep::Server> whep_;
+  Timer renew_api_;
 };
 
 } // namespace restream

@@ -10,6 +10,7 @@
 
 #include <gio/gio.h>
 
+#include <algorithm>
 #include <cstring>
 #include <variant>
 
@@ -384,6 +385,45 @@ read_object (LoadedConfig &loaded, JsonObject *object,
   g_list_free (members);
 }
 
+// What the daemon is built with at its start.
+bool
+is_fixed (const Setting &setting)
+{
+  static constexpr std::string_view kFixed[] = {"address", "tls.enable",
+      "tls.address", "tls.cert_file", "tls.key_file", "storage.disk.dir",
+      "metrics.enable_prometheus", "db.dir", "ffmpeg.binary",
+      "ffmpeg.max_processes", "ffmpeg.log.max_lines", "ffmpeg.log.max_history",
+      "whep.rate_limit", "whep.base_path", "whep.ice_servers",
+      "whep.turn_secret", "whep.turn_ttl_s"};
+  return std::find (std::begin (kFixed), std::end (kFixed), setting.name)
+      != std::end (kFixed);
+}
+
+// The settings below the prefix, as members of the object that is open.
+void
+write_group (JsonWriter &json, const Config &config, const std::string &prefix)
+{
+  std::vector<std::string> done;
+  for (const Setting &setting : kSettings) {
+    std::string_view name = setting.name;
+    if (!name.starts_with (prefix))
+      continue;
+    name.remove_prefix (prefix.size ());
+    std::string member (name.substr (0, name.find ('.')));
+    if (std::find (done.begin (), done.end (), member) != done.end ())
+      continue;
+    done.push_back (member);
+    json.key (member);
+    if (member == name) {
+      std::visit ([&] (auto m) { json.value (config.*m); }, setting.member);
+    } else {
+      json.begin_object ();
+      write_group (json, config, prefix + member + ".");
+      json.end_object ();
+    }
+  }
+}
+
 void
 check_values (LoadedConfig &loaded)
 {
@@ -422,11 +462,16 @@ check_values (LoadedConfig &loaded)
 void
 read_environment (LoadedConfig &loaded, const Environment &environment)
 {
-  for (const Setting &setting : kSettings)
-    if (auto text = environment (setting.env))
-      if (auto ok = set_from_text (loaded.config, setting, *text); !ok)
-        loaded.errors.push_back (
-            std::string (setting.env) + ": " + ok.error ().what);
+  loaded.of_file = loaded.config;
+  for (const Setting &setting : kSettings) {
+    auto text = environment (setting.env);
+    if (!text)
+      continue;
+    loaded.overrides.emplace_back (setting.name);
+    if (auto ok = set_from_text (loaded.config, setting, *text); !ok)
+      loaded.errors.push_back (
+          std::string (setting.env) + ": " + ok.error ().what);
+  }
 }
 
 void
@@ -476,6 +521,38 @@ load_config (const std::string &path, const Environment &environment)
   read_environment (loaded, environment);
   check_values (loaded);
   return loaded;
+}
+
+LoadedConfig
+lay_over (const Config &base, JsonObject *object,
+    const Environment &environment)
+{
+  LoadedConfig loaded;
+  loaded.config = base;
+  read_object (loaded, object, "");
+  read_environment (loaded, environment);
+  check_values (loaded);
+  return loaded;
+}
+
+void
+write_config (JsonWriter &json, const Config &config)
+{
+  json.begin_object ().member ("version", 3);
+  write_group (json, config, "");
+  json.end_object ();
+}
+
+std::vector<std::string>
+need_restart (const Config &one, const Config &other)
+{
+  std::vector<std::string> names;
+  for (const Setting &setting : kSettings)
+    if (is_fixed (setting)
+        && !std::visit ([&] (auto m) { return one.*m == other.*m; },
+            setting.member))
+      names.emplace_back (setting.name);
+  return names;
 }
 
 Environment

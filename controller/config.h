@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/result.h"
+#include "controller/json.h"
 
 #include <cstdint>
 #include <functional>
@@ -76,6 +77,8 @@ struct LoadedConfig
   Config config;
   std::vector<std::string> errors; // all of them, not the first
   std::vector<std::string> warnings; // settings that nobody knows
+  std::vector<std::string> overrides; // settings that the environment has set
+  Config of_file; // without the environment
 };
 
 // The environment, as g_getenv() sees it; a function, so that tests have their own.
@@ -88,7 +91,16 @@ LoadedConfig load_config (const std::string &path,
 // The same from the file's text; for tests and the fuzzer.
 LoadedConfig parse_config (std::string_view text,
     const Environment &environment);
+// The object's settings over those of base, then the environment. What is wrong begins with the setting's
+// name and ": ".
+LoadedConfig lay_over (const Config &base, JsonObject *object,
+    const Environment &environment);
 Environment process_environment ();
+
+// All settings, as the file has them.
+void write_config (JsonWriter &json, const Config &config);
+// The settings of the one that are otherwise in the other, and that only a restart changes.
+std::vector<std::string> need_restart (const Config &one, const Config &other);
 
 // The table of all settings in Markdown, as docs/configuration.md has it.
 std::string config_table ();

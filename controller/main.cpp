@@ -79,14 +79,14 @@ on_stop_signal (gpointer data)
 gboolean
 on_hangup (gpointer data)
 {
-  static_cast<Running *> (data)->app.reload ();
+  (void) static_cast<Running *> (data)->app.reload (); // it is in the log
   return G_SOURCE_CONTINUE;
 }
 
 int
-run (Config config)
+run (Config config, std::shared_ptr<ConfigStore> store)
 {
-  App app (std::move (config));
+  App app (std::move (config), std::move (store));
   auto loop = Ref<GMainLoop>::adopt (g_main_loop_new (nullptr, FALSE));
   Running running{app, loop.get ()};
   guint sources[] = {
@@ -125,7 +125,9 @@ real_main (int argc, char **argv)
   }
   const char *file = options.config_file ? options.config_file.get ()
                                          : g_getenv ("CORE_CONFIGFILE");
-  LoadedConfig loaded = load_config (file ? file : "", process_environment ());
+  std::string path = file ? file : default_config_file (process_environment ());
+  bool there = file || g_file_test (path.c_str (), G_FILE_TEST_EXISTS);
+  LoadedConfig loaded = load_config (there ? path : "", process_environment ());
   for (const std::string &warning : loaded.warnings)
     fprintf (stderr, "rtprestreamd: warning: %s\n", warning.c_str ());
   for (const std::string &wrong : loaded.errors)
@@ -142,7 +144,10 @@ real_main (int argc, char **argv)
   log_keep (loaded.config.log_max_lines);
   signal (SIGPIPE, SIG_IGN);
   signal (SIGXFSZ, SIG_IGN); // a file too large is an error, not the end
-  int status = run (std::move (loaded.config));
+  Config config = loaded.config;
+  int status = run (std::move (config),
+      std::make_shared<ConfigStore> (path, process_environment (),
+          std::move (loaded)));
   gst_deinit (); // so that GStreamer's leak tracer has its say
   return status;
 }

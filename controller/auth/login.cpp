@@ -32,6 +32,12 @@ Login::Login (LoginSettings settings)
 {
 }
 
+Login::~Login ()
+{
+  for (Delayed &waiting : delayed_)
+    waiting.reply->error (waiting.error);
+}
+
 bool
 Login::has_token (const Request &request, TokenUse use) const
 {
@@ -128,13 +134,13 @@ Login::refresh (Request &request)
 void
 Login::answer_later (std::shared_ptr<Reply> reply, ApiError error)
 {
-  auto slot = delayed_.emplace (delayed_.end ());
-  *slot = Timer (nullptr, settings_.delay_ms,
-      [this, slot, reply = std::move (reply), error = std::move (error)] {
-        reply->error (error);
-        delayed_.erase (slot); // GLib keeps the closure until it returns
-        return false;
-      });
+  auto slot = delayed_.insert (delayed_.end (),
+      {std::move (reply), std::move (error), Timer ()});
+  slot->timer = Timer (nullptr, settings_.delay_ms, [this, slot] {
+    slot->reply->error (slot->error);
+    delayed_.erase (slot); // GLib keeps the closure until it returns
+    return false;
+  });
 }
 
 } // namespace restream

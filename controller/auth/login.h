@@ -31,6 +31,7 @@ public:
   static constexpr std::size_t kMaxDelayed = 1000;
 
   explicit Login (LoginSettings settings);
+  ~Login (); // who waits is answered now
 
   // For ApiServer::set_guard().
   std::optional<ApiError> check (const Request &request) const;
@@ -46,7 +47,13 @@ private:
   const LoginSettings settings_;
   const Tokens tokens_;
   whep::RateLimit tries_{kTriesPerSecond};
-  std::list<Timer> delayed_;
+  struct Delayed
+  {
+    std::shared_ptr<Reply> reply;
+    ApiError error;
+    Timer timer;
+  };
+  std::list<Delayed> delayed_;
 };
 
 } // namespace restream

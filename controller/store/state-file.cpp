@@ -16,7 +16,6 @@ namespace restream {
 namespace {
 
 constexpr const char *kFile = "db.json";
-constexpr const char *kTemporary = "db.json.new";
 constexpr const char *kLock = "db.json.lock";
 // Upstream has no bound to what it takes as metadata.
 constexpr unsigned kMaxDepth = 256;
@@ -86,9 +85,10 @@ read_all (int fd)
   return text;
 }
 
-// Four spaces for each level, as upstream writes it. The text is compact JSON.
+} // namespace
+
 std::string
-indent (std::string_view text)
+indent_json (std::string_view text)
 {
   std::string out;
   out.reserve (text.size () + text.size () / 2);
@@ -125,6 +125,8 @@ indent (std::string_view text)
   }
   return out;
 }
+
+namespace {
 
 // ",name:value…", to go after what we write into an object ourselves.
 std::string
@@ -237,7 +239,7 @@ compose_state (const std::vector<std::shared_ptr<const StatePiece>> &pieces,
   text += "},\"metadata\":{\"system\":" + app_metadata + ",\"process\":{";
   append (&StatePiece::metadata);
   text += "}" + others.metadata + "}" + others.root + "}";
-  return indent (text) + "\n";
+  return indent_json (text) + "\n";
 }
 
 Result<std::unique_ptr<StateFolder>>
@@ -313,26 +315,50 @@ StateFolder::load (std::string &set_aside) const
 Result<void>
 StateFolder::write (std::string_view text) const
 {
-  const std::string name = path_ + "/" + kFile;
-  Descriptor file (openat (folder_, kTemporary,
+  auto ok = write_durably (folder_, kFile, text);
+  return ok ? ok : ok.error ().wrap (path_ + "/" + kFile);
+}
+
+Result<void>
+write_durably (int folder, const std::string &name, std::string_view text)
+{
+  const std::string temporary = name + ".new";
+  Descriptor file (openat (folder, temporary.c_str (),
       O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file)
-    return system_error ("cannot make " + path_ + "/" + kTemporary);
+    return system_error ("cannot make " + temporary);
   auto ok = write_all (file.get (), text);
   if (ok && (fchmod (file.get (), 0600) != 0 || fsync (file.get ()) != 0))
     ok = system_error ("cannot write");
   if (ok && close (file.take ()) != 0)
     ok = system_error ("cannot write");
-  if (ok && renameat (folder_, kTemporary, folder_, kFile) != 0)
+  if (ok && renameat (folder, temporary.c_str (), folder, name.c_str ()) != 0)
     ok = system_error ("cannot rename");
   if (!ok) {
-    unlinkat (folder_, kTemporary, 0); // room for what the disk is short of
-    return ok.error ().wrap (name);
+    unlinkat (folder, temporary.c_str (),
+        0); // room for what the disk is short of
+    return ok;
   }
   // The name too has to last.
-  if (fsync (folder_) != 0)
-    return system_error ("cannot write the folder " + path_);
+  if (fsync (folder) != 0)
+    return system_error ("cannot write the folder");
   return {};
+}
+
+Result<void>
+write_durably (const std::string &path, std::string_view text)
+{
+  Owned<char> parent (g_path_get_dirname (path.c_str ()));
+  Owned<char> name (g_path_get_basename (path.c_str ()));
+  if (g_mkdir_with_parents (parent.get (), 0700) != 0)
+    return system_error (
+        std::string ("cannot make the folder ") + parent.get ());
+  Descriptor folder (
+      ::open (parent.get (), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder)
+    return system_error (std::string ("cannot open ") + parent.get ());
+  auto ok = write_durably (folder.get (), name.get (), text);
+  return ok ? ok : ok.error ().wrap (path);
 }
 
 } // namespace restream

@@ -29,6 +29,9 @@ struct StoredState
 // bad_request: the text is no state file; unprocessable: it is one of another version.
 Result<StoredState> parse_state (std::string_view text);
 
+// Four spaces for each level, as upstream writes it. The text is compact JSON.
+std::string indent_json (std::string_view text);
+
 // What stands in the file for one process; both are members of an object, name and value.
 struct StatePiece
 {
@@ -38,6 +41,13 @@ struct StatePiece
 std::string compose_state (
     const std::vector<std::shared_ptr<const StatePiece>> &pieces,
     const std::string &app_metadata, const OtherMembers &others);
+
+// The text is in the folder's file of this name, and will be after a power cut, when it returns without an
+// error. Otherwise the file is whole too: the old one, or the new one. May take long.
+Result<void> write_durably (int folder, const std::string &name,
+    std::string_view text);
+// The same for a path.
+Result<void> write_durably (const std::string &path, std::string_view text);
 
 // The folder of the state file, ours alone as long as the object lives.
 class StateFolder
@@ -52,8 +62,7 @@ public:
   // Empty if there is no file. One that cannot be understood is kept under another name, which is told
   // in set_aside.
   Result<StoredState> load (std::string &set_aside) const;
-  // The text is in the file, and will be after a power cut, when it returns without an error. Otherwise the
-  // file is whole too: the old one, or the new one. May take long.
+  // write_durably() of the state file.
   Result<void> write (std::string_view text) const;
 
   const std::string &path () const { return path_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The description of the API against the table of its routes.
 #include "controller/auth/login.h"
+#include "controller/http/config-routes.h"
 #include "controller/http/routes.h"
 
 #include <set>
@@ -33,10 +34,12 @@ struct Table
     ApiParts parts{manager, skills, {}, nullptr, true};
     add_routes (router, parts);
     login.add_routes (router);
+    add_config_routes (router, config, [] { return Result<void> (); });
   }
   ProcessManager manager{ManagerSettings ()};
   SkillsReader skills{"ffmpeg"};
-  Login login{LoginSettings ()};
+  Login login{{}};
+  ConfigStore config{"", process_environment (), {}};
   Router router;
 };
 
