@@ -9,7 +9,7 @@ namespace restream::whep {
 
 namespace {
 
-constexpr const char *kKey = "rtprestream-left-sockets";
+constexpr const char *kSocketsKey = "rtprestream-left-sockets";
 
 // One accepted connection. Stays where it is: weak references do not move.
 class Watched
@@ -59,9 +59,9 @@ public:
   void started (SoupServerMessage *msg)
   {
     GSocket *socket = soup_server_message_get_socket (msg);
-    if (!socket || g_object_get_data (G_OBJECT (socket), kKey))
+    if (!socket || g_object_get_data (G_OBJECT (socket), kSocketsKey))
       return;
-    g_object_set_data (G_OBJECT (socket), kKey, this); // seen
+    g_object_set_data (G_OBJECT (socket), kSocketsKey, this); // seen
     watched_.emplace_back (socket, msg);
     if (!timer_.active ())
       timer_ =
@@ -83,11 +83,11 @@ void
 let_left_sockets_go (SoupServer *server, unsigned interval_ms)
 {
   if (soup_check_version (3, 4, 0)
-      || g_object_get_data (G_OBJECT (server), kKey))
+      || g_object_get_data (G_OBJECT (server), kSocketsKey))
     return;
   auto *sockets = new LeftSockets (interval_ms);
   g_object_set_data_full (
-      G_OBJECT (server), kKey, sockets,
+      G_OBJECT (server), kSocketsKey, sockets,
       +[] (gpointer data) { delete static_cast<LeftSockets *> (data); });
   g_signal_connect (server, "request-started",
       G_CALLBACK (+[] (SoupServer *, SoupServerMessage *msg, gpointer data) {
