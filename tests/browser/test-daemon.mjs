@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The operator's way: rtprestreamd, a process added over its API, the list page, a
-// click, ten seconds of playing, a stop that the viewer sees, and a start again. For the
-// transport of RTPRESTREAM_TEST_TRANSPORT.
+// click, ten seconds of playing, the same connection through all that can happen to FFmpeg, a stop that the viewer
+// sees, and a start again. For the transport of RTPRESTREAM_TEST_TRANSPORT.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { artefact, launch, newPage, until } from './browser.mjs';
 import { Children } from './children.mjs';
-import { play } from './play.mjs';
+import { play, sample } from './play.mjs';
 
 const id = 'demo/cam 1';
 const config = {
@@ -63,6 +64,26 @@ try {
   writeFileSync(artefact(`${name}.json`), JSON.stringify(result, null, 2));
   console.log(JSON.stringify(result, null, 2));
   assert.deepEqual(result.wrong, []);
+
+  // FFmpeg killed, restarted, reloaded, another one by new options: the viewer keeps its connection, and its picture goes
+  // on by itself.
+  const ffmpeg = () => execFileSync('pgrep', ['-P', String(daemon.child.pid)], { encoding: 'utf8' }).trim();
+  await page.evaluate(() => { window.before = window.player.pc; });
+  const through = {
+    kill: () => process.kill(Number(ffmpeg()), 'SIGKILL'),
+    restart: () => command('restart'),
+    reload: () => command('reload'),
+    update: () => api('PUT', `/${encodeURIComponent(id)}`, { input: [{ address: 'testsrc2=size=320x180:rate=30[out0];sine=frequency=440[out1]' }] }),
+  };
+  for (const [what, happen] of Object.entries(through)) {
+    const pid = ffmpeg();
+    await happen();
+    await until(`FFmpeg after ${what}`, () => { try { return ffmpeg() !== pid; } catch { return false; } });
+    const { framesDecoded } = await sample(page);
+    await until(`pictures after ${what}`, async () => (await sample(page)).framesDecoded > framesDecoded + 45);
+    assert.ok(await page.evaluate(() => window.before === window.player.pc), `another connection after ${what}`);
+  }
+  await until('the new size', () => page.evaluate(() => document.querySelector('video').videoWidth === 320));
 
   await command('stop');
   await until('the end', () => page.evaluate(() => window.player.state === 'waiting'));
