@@ -4,6 +4,7 @@
 
 #include <glib-unix.h>
 #include <gst/gst.h>
+#include <openssl/crypto.h>
 
 #include <csignal>
 #include <cstdio>
@@ -110,6 +111,8 @@ run (Config config, std::shared_ptr<ConfigStore> store)
 int
 real_main (int argc, char **argv)
 {
+  // Otherwise exit() cleans OpenSSL up under the timers of GStreamer's DTLS (webrtcbin), which outlive their connections.
+  OPENSSL_init_crypto (OPENSSL_INIT_NO_ATEXIT, nullptr);
   Options options;
   if (auto ok = parse_options (argc, argv, options); !ok) {
     fprintf (stderr, "rtprestreamd: %s\n", ok.error ().what.c_str ());

@@ -654,15 +654,6 @@ Viewer::wait_closed ()
   wait_until ("the close at a viewer", [this] { return closed (); });
 }
 
-void
-prepare_process ()
-{
-  g_thread_pool_set_max_unused_threads (-1);
-  auto element =
-      Ref<GstElement>::sink (gst_element_factory_make ("dtlsdec", nullptr));
-  fail_unless (element.get () != nullptr, "no dtlsdec");
-}
-
 // Those of webrtcbin's own; those of pools stay, and keep the names of what they did last.
 static unsigned
 count_viewer_threads ()
@@ -683,11 +674,29 @@ count_viewer_threads ()
   return count;
 }
 
-void
-settle_process ()
+// GStreamer's DTLS makes a key, which on a busy machine takes seconds; forked tests inherit it. And threads of
+// pools stay idle: one that ends just when exit() cleans OpenSSL up crashes there.
+static void
+prepare_process ()
+{
+  g_thread_pool_set_max_unused_threads (-1);
+  auto element =
+      Ref<GstElement>::sink (gst_element_factory_make ("dtlsdec", nullptr));
+  fail_unless (element.get () != nullptr, "no dtlsdec");
+}
+
+// Before exit() cleans up under them.
+static void
+await_viewer_threads ()
 {
   comes_true ([] { return count_viewer_threads () == 0; }, 5);
-  test::excuse_dtls_agent ();
+}
+
+void
+add_viewer_fixtures (TCase *tc)
+{
+  tcase_add_unchecked_fixture (tc, prepare_process, test::excuse_dtls_agent);
+  tcase_add_checked_fixture (tc, nullptr, await_viewer_threads);
 }
 
 std::string

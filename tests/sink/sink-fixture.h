@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+struct TCase; // of libcheck
+
 namespace restream::sinktest {
 
 // Runs the default context until the condition holds; fails the test, by name,
@@ -152,12 +154,8 @@ private:
   std::int64_t closed_us_ = 0;
 };
 
-// For an unchecked fixture, whose process forked tests inherit. GStreamer's DTLS
-// makes a key, which on a busy machine takes seconds. And threads of pools stay
-// idle: one that ends just when exit() cleans OpenSSL up crashes there.
-void prepare_process ();
-// At the end, before exit() cleans OpenSSL up under them: waits a while for the threads of viewers.
-void settle_process ();
+// The fixtures of tests that have viewers, around the process and around each test.
+void add_viewer_fixtures (TCase *tc);
 std::string read_source (const std::string &path); // of the source tree
 // Entries of /proc/self/fd and /proc/self/task.
 unsigned count_descriptors ();

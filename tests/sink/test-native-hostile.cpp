@@ -331,7 +331,7 @@ native_hostile_suite (void)
   TCase *tc = tcase_create ("hostile");
   suite_add_tcase (s, tc);
   tcase_set_timeout (tc, 150);
-  tcase_add_unchecked_fixture (tc, prepare_process, settle_process);
+  add_viewer_fixtures (tc);
   tcase_add_test (tc, test_garbage);
   tcase_add_test (tc, test_forged_checks);
   tcase_add_test (tc, test_forged_and_replayed_reports);

@@ -191,7 +191,7 @@ rtprestreamsink_codecs_suite ()
   TCase *tc = tcase_create ("codecs");
   suite_add_tcase (s, tc);
   tcase_set_timeout (tc, 150);
-  tcase_add_unchecked_fixture (tc, prepare_process, settle_process);
+  add_viewer_fixtures (tc);
   tcase_add_test (tc, test_every_codec);
   tcase_add_test (tc, test_refusal_names_both_codecs);
   tcase_add_test (tc, test_stream_of_another_codec);

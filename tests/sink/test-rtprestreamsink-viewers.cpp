@@ -479,7 +479,7 @@ rtprestreamsink_viewers_suite (void)
   TCase *tc = tcase_create ("viewers");
   suite_add_tcase (s, tc);
   tcase_set_timeout (tc, 150);
-  tcase_add_unchecked_fixture (tc, prepare_process, settle_process);
+  add_viewer_fixtures (tc);
   tcase_add_test (tc, test_media_with_the_payload_types_of_each_offer);
   tcase_add_test (tc, test_signals_and_statistics);
   tcase_add_test (tc, test_one_line_over_restarts_of_the_source);

@@ -433,7 +433,7 @@ rtprestreamsink_suite (void)
   TCase *tc = tcase_create ("without viewers");
   suite_add_tcase (s, tc);
   tcase_set_timeout (tc, 150);
-  tcase_add_unchecked_fixture (tc, prepare_process, settle_process);
+  add_viewer_fixtures (tc);
   tcase_add_test (tc, test_every_state_order);
   tcase_add_test (tc, test_nothing_is_left_in_null);
   tcase_add_test (tc, test_whep_port_taken);

@@ -4,6 +4,7 @@
 #include "plugin/codec/payload-format.h"
 
 #include <gst/sdp/sdp.h>
+#include <openssl/crypto.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -18,6 +19,13 @@ RESTREAM_FREE (GstWebRTCSessionDescription,
 namespace restream::test {
 
 namespace {
+
+// Otherwise exit() cleans OpenSSL up under the timers of GStreamer's DTLS, which outlive their connections.
+__attribute__ ((constructor)) void
+keep_openssl_at_exit ()
+{
+  OPENSSL_init_crypto (OPENSSL_INIT_NO_ATEXIT, nullptr);
+}
 
 constexpr guint kGatheringTimeoutMs = 20000;
 constexpr auto kPendingTimeout = std::chrono::seconds (10);
