@@ -95,7 +95,7 @@ try {
     assert.ok(await page.evaluate(() => window.before === window.player.pc), 'another connection');
     for (const { flashes, p50 } of [measured.lipSync, measured.lipSyncAfter]) {
       assert.ok(flashes >= SECONDS / 2, `${flashes} flashes with their beep in ${SECONDS} s`);
-      assert.ok(Math.abs(p50) < 250, `sound and picture are ${p50} ms apart`);
+      assert.ok(Math.abs(p50) < 450, `sound and picture are ${p50} ms apart`);
     }
     assert.ok(measured.glassAfter.p50 < 5000, `the picture is ${measured.glassAfter.p50} ms old`);
     assert.ok(quantile(measured.freezes, 1) < 10000, `frozen for ${measured.freezes} ms`);
