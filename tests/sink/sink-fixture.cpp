@@ -238,19 +238,30 @@ Rig::Rig (Options options) : options_ (options)
   gst_util_set_object_arg (G_OBJECT (sink_.get ()), "transport",
       test::test_transport ());
   gst_bin_add (GST_BIN (pipeline_.get ()), sink_.get ());
-  g_signal_connect (sink_.get (), "viewer-added",
-      G_CALLBACK (+[] (GstElement *, const char *id, Rig *self) {
-        self->record ("added", id, "");
-      }),
-      this);
-  g_signal_connect (sink_.get (), "viewer-state-changed",
-      G_CALLBACK (+[] (GstElement *, const char *id, const char *state,
-                       Rig *self) { self->record ("state", id, state); }),
-      this);
-  g_signal_connect (sink_.get (), "viewer-removed",
-      G_CALLBACK (+[] (GstElement *, const char *id, const char *reason,
-                       Rig *self) { self->record ("removed", id, reason); }),
-      this);
+  // Each handler has the log itself: a check that fails jumps out of the test's stack.
+  auto connect = [this] (const char *signal, GCallback handler) {
+    g_signal_connect_data (
+        sink_.get (), signal, handler, new std::shared_ptr<SignalLog> (log_),
+        +[] (gpointer data, GClosure *) {
+          delete static_cast<std::shared_ptr<SignalLog> *> (data);
+        },
+        GConnectFlags (0));
+  };
+  using Log = std::shared_ptr<SignalLog>;
+  connect ("viewer-added",
+      G_CALLBACK (+[] (GstElement *, const char *id, Log *log) {
+        (*log)->add ({"added", id, ""});
+      }));
+  connect ("viewer-state-changed",
+      G_CALLBACK (
+          +[] (GstElement *, const char *id, const char *state, Log *log) {
+            (*log)->add ({"state", id, state});
+          }));
+  connect ("viewer-removed",
+      G_CALLBACK (
+          +[] (GstElement *, const char *id, const char *reason, Log *log) {
+            (*log)->add ({"removed", id, reason});
+          }));
   for (Media media : kAllMedia) {
     if (!(media == Media::video ? options.video : options.audio))
       continue;
@@ -278,7 +289,6 @@ Rig::~Rig ()
 {
   stop_feed ();
   set_state (GST_STATE_NULL);
-  g_signal_handlers_disconnect_by_data (sink_.get (), this);
 }
 
 void
@@ -485,18 +495,11 @@ Rig::stat (const char *medium, const char *field) const
   return value;
 }
 
-void
-Rig::record (const char *name, const char *id, const char *detail)
-{
-  const std::lock_guard lock (mutex_);
-  records_.push_back ({name, id, detail});
-}
-
 std::vector<SignalRecord>
 Rig::records () const
 {
-  const std::lock_guard lock (mutex_);
-  return records_;
+  const std::lock_guard lock (log_->mutex);
+  return log_->records;
 }
 
 bool

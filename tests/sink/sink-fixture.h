@@ -51,6 +51,17 @@ struct SignalRecord
   std::string detail; // the state, or the reason
 };
 
+struct SignalLog
+{
+  void add (SignalRecord record)
+  {
+    const std::lock_guard lock (mutex);
+    records.push_back (std::move (record));
+  }
+  std::mutex mutex;
+  std::vector<SignalRecord> records;
+};
+
 class Feed;
 
 // Its sink has the transport of this run.
@@ -104,15 +115,12 @@ public:
   Ref<GstMessage> wait_message (GstMessageType types);
 
 private:
-  void record (const char *name, const char *id, const char *detail);
-
   Options options_;
   Ref<GstElement> pipeline_, sink_;
   Ref<GstPad> pads_[kMediaCount];
   std::shared_ptr<Feed> feed_;
   std::thread feeder_;
-  mutable std::mutex mutex_;
-  std::vector<SignalRecord> records_;
+  const std::shared_ptr<SignalLog> log_ = std::make_shared<SignalLog> ();
 };
 
 // The statistics of one viewer, and a uint64 of them.
