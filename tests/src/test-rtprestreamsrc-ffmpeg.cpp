@@ -196,19 +196,26 @@ run_webrtcbin (const char *description, bool offers_at_once)
   guint port;
   g_object_get (src.get (), "port", &port, nullptr);
 
-  const auto wait_for = [&src] (const char *pad_name, const char *field) {
+  const auto has = [&src] (const char *pad_name, const char *field) {
     auto pad =
         Ref<GstPad>::adopt (gst_element_get_static_pad (src.get (), pad_name));
+    auto caps = Ref<GstCaps>::adopt (gst_pad_get_current_caps (pad.get ()));
+    return caps
+        && gst_structure_has_field (gst_caps_get_structure (caps.get (), 0),
+            field);
+  };
+  const auto wait = [] (const char *what, auto condition) {
     const auto end = std::chrono::steady_clock::now () + kDeadline;
     while (std::chrono::steady_clock::now () < end) {
-      auto caps = Ref<GstCaps>::adopt (gst_pad_get_current_caps (pad.get ()));
-      if (caps
-          && gst_structure_has_field (gst_caps_get_structure (caps.get (), 0),
-              field))
+      if (condition ())
         return;
       g_usleep (1000);
     }
-    fail ("no %s in the caps of %s", field, pad_name);
+    fail ("no %s", what);
+  };
+  const auto wait_for = [&] (const char *pad_name, const char *field) {
+    wait ((std::string (field) + " in the caps of " + pad_name).c_str (),
+        [&] { return has (pad_name, field); });
   };
 
   if (offers_at_once) {
@@ -218,12 +225,19 @@ run_webrtcbin (const char *description, bool offers_at_once)
         {"a=rtpmap:96 H264/90000", "a=rtpmap:97 OPUS/48000/2"});
   }
   Ffmpeg ffmpeg ("udp", port);
-  wait_for ("video", "sprop-parameter-sets");
-  wait_for ("audio", "payload");
-  expect_lines (offer_of (webrtc.get ()),
-      {"m=video", "m=audio", "a=rtpmap:96 H264/90000",
-          "a=rtpmap:97 OPUS/48000/2", "packetization-mode=1",
-          "profile-level-id=42c0", "sprop-parameter-sets="});
+  if (offers_at_once) {
+    // Whichever comes first holds the other one up.
+    wait ("medium of FFmpeg's", [&] {
+      return has ("video", "sprop-parameter-sets") || has ("audio", "ssrc");
+    });
+  } else {
+    wait_for ("video", "sprop-parameter-sets");
+    wait_for ("audio", "payload");
+    expect_lines (offer_of (webrtc.get ()),
+        {"m=video", "m=audio", "a=rtpmap:96 H264/90000",
+            "a=rtpmap:97 OPUS/48000/2", "packetization-mode=1",
+            "profile-level-id=42c0", "sprop-parameter-sets="});
+  }
 
   auto bus = Ref<GstBus>::adopt (gst_element_get_bus (pipeline.get ()));
   const auto message = Ref<GstMessage>::adopt (
