@@ -230,6 +230,8 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
     unsigned packets = 1;
     if (input.missing_sets > 0) {
       bytes += put_parameter_sets (input, list.get (), i);
+      input.counters.inserted.fetch_add (input.missing_sets,
+          std::memory_order_relaxed);
       packets += std::exchange (input.missing_sets, 0);
     }
     // The viewers' pipelines have no segment of the ingest's: running time it is.

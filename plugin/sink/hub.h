@@ -48,6 +48,8 @@ public:
     std::atomic<std::uint64_t> packets{0};
     std::atomic<std::uint64_t> bytes{0};
     std::atomic<std::uint64_t> invalid{0}; // no RTP
+    // Of the packets, those of our own: parameter sets that keyframes lacked.
+    std::atomic<std::uint64_t> inserted{0};
     std::atomic<std::uint64_t> join_points{0};
     std::atomic<std::uint64_t> restarts{0};
     // By the source's sequence numbers, see RtpTimeline.

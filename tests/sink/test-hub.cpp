@@ -195,6 +195,7 @@ parameter_sets_told_once ()
   g_assert_cmpuint (f.line.packets.size (), ==, stream.packets.size ());
   check_joins_have_sets (f.line);
   g_assert_cmpuint (f.counters ().packets, ==, stream.packets.size ());
+  g_assert_cmpuint (f.counters ().inserted, ==, 4);
 }
 
 // As x265 sends it: an IDR picture with its sets in one aggregate, then CRA pictures without.
