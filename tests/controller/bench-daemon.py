@@ -104,7 +104,7 @@ def memory_of(daemon, what, count, call):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="rtprestreamd-bench-") as folder:
-        daemon = Daemon(os.environ["RTPRESTREAMD"], ffmpeg_or_fake(folder), CORE_LOG_LEVEL="warn")
+        daemon = Daemon(os.environ["RTPRESTREAMD"], ffmpeg_or_fake(folder), CORE_LOG_LEVEL="info")
         try:
             report = {"others": asked_while_others_stop(daemon)}
             print(json.dumps(report), flush=True)
