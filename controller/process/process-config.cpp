@@ -209,23 +209,28 @@ write_io (JsonWriter &json, const char *name, const std::vector<ProcessIo> &ios)
     json.member ("id", io.id)
         .member ("address", io.address)
         .member ("options", io.options);
-    if (!io.cleanup.empty ()) {
-      json.key ("cleanup").begin_array ();
-      for (const CleanupRule &rule : io.cleanup)
-        json.begin_object ()
-            .member ("pattern", rule.pattern)
-            .member ("max_files", rule.max_files)
-            .member ("max_file_age_seconds", rule.max_file_age_s)
-            .member ("purge_on_delete", rule.purge_on_delete)
-            .end_object ();
-      json.end_array ();
-    }
+    if (!io.cleanup.empty ())
+      write_cleanup (json, io.cleanup);
     json.end_object ();
   }
   json.end_array ();
 }
 
 } // namespace
+
+void
+write_cleanup (JsonWriter &json, const std::vector<CleanupRule> &rules)
+{
+  json.key ("cleanup").begin_array ();
+  for (const CleanupRule &rule : rules)
+    json.begin_object ()
+        .member ("pattern", rule.pattern)
+        .member ("max_files", rule.max_files)
+        .member ("max_file_age_seconds", rule.max_file_age_s)
+        .member ("purge_on_delete", rule.purge_on_delete)
+        .end_object ();
+  json.end_array ();
+}
 
 Result<void>
 ProcessConfig::merge (JsonObject *object)

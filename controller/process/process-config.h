@@ -24,6 +24,9 @@ struct CleanupRule
   bool operator== (const CleanupRule &) const = default;
 };
 
+// The member "cleanup", as the API and the state file have it.
+void write_cleanup (JsonWriter &json, const std::vector<CleanupRule> &rules);
+
 // An input or an output of FFmpeg.
 struct ProcessIo
 {

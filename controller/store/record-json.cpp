@@ -36,15 +36,8 @@ write_ios (JsonWriter &json, const char *name,
         .member ("id", io.id)
         .member ("address", io.address)
         .member ("options", io.options);
-    json.key ("cleanup").begin_array ();
-    for (const CleanupRule &rule : io.cleanup)
-      json.begin_object ()
-          .member ("pattern", rule.pattern)
-          .member ("max_files", rule.max_files)
-          .member ("max_file_age_seconds", rule.max_file_age_s)
-          .member ("purge_on_delete", rule.purge_on_delete)
-          .end_object ();
-    json.end_array ().end_object ();
+    write_cleanup (json, io.cleanup);
+    json.end_object ();
   }
   json.end_array ();
 }
