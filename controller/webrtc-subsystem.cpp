@@ -90,7 +90,8 @@ WebrtcSubsystem::on_process_start (const std::string &id,
       std::move (observer));
   if (!channel)
     return channel.error ().wrap ("webrtc");
-  auto legs = rtp_leg_arguments (config.webrtc, (*channel)->port ());
+  auto legs = rtp_leg_arguments (config.webrtc, (*channel)->port (),
+      g_get_real_time ());
   log_event (G_LOG_LEVEL_INFO, id,
       "stream on ports " + std::to_string ((*channel)->port ()) + " and "
           + std::to_string ((*channel)->port () + 1));

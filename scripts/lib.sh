@@ -12,7 +12,7 @@ run_packages=(
   gstreamer1.0-plugins-bad gstreamer1.0-nice ffmpeg curl procps
 )
 test_packages=(python3 chromium iproute2 openssl libsrtp2-dev)
-sanitizer_packages=(clang libclang-rt-14-dev)
+sanitizer_packages=(clang libclang-rt-14-dev lld)
 
 say () { printf '%s\n' "$*"; }
 die () {

@@ -73,7 +73,7 @@ append (Arguments &argv, const std::vector<const char *> &words)
 
 void
 append_leg (Arguments &argv, const WebrtcOptions &options, Media media,
-    unsigned port)
+    unsigned port, std::int64_t start_us)
 {
   const bool video = media == Media::video;
   const std::string &map = video ? options.video_map : options.audio_map;
@@ -88,6 +88,10 @@ append_leg (Arguments &argv, const WebrtcOptions &options, Media media,
   argv.push_back (std::to_string (payload_type ? payload_type
           : video                              ? kDefaultVideoPt
                                                : kDefaultAudioPt));
+  // One origin for the sender reports of both legs. Otherwise each leg's is the time when its encoder was ready, and the
+  // difference parts sound from picture.
+  append (argv, {"-start_time_realtime"});
+  argv.push_back (std::to_string (start_us));
   // With a goodbye, so that the next FFmpeg is let in at once.
   append (argv, {"-rtpflags", "send_bye", "-f", "rtp"});
   // udp:// keeps each leg's sender reports on its own port; rtp:// would send
@@ -123,13 +127,14 @@ leg_codec_names (Media media)
 }
 
 std::vector<std::string>
-rtp_leg_arguments (const WebrtcOptions &options, std::uint16_t port)
+rtp_leg_arguments (const WebrtcOptions &options, std::uint16_t port,
+    std::int64_t start_us)
 {
   Arguments argv;
   if (options.has_video ())
-    append_leg (argv, options, Media::video, port);
+    append_leg (argv, options, Media::video, port, start_us);
   if (options.has_audio ())
-    append_leg (argv, options, Media::audio, port + 1u);
+    append_leg (argv, options, Media::audio, port + 1u, start_us);
   return argv;
 }
 

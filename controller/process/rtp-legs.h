@@ -26,8 +26,9 @@ const LegCodec *find_leg_codec (Media media, std::string_view name);
 std::string leg_codec_names (Media media);
 
 // FFmpeg's arguments for the process's RTP legs: video to the port, audio to the one
-// above, both on loopback. They go after the last output.
+// above, both on loopback. They go after the last output. start_us: when the process starts, in
+// microseconds since 1970.
 std::vector<std::string> rtp_leg_arguments (const WebrtcOptions &options,
-    std::uint16_t port);
+    std::uint16_t port, std::int64_t start_us);
 
 } // namespace restream

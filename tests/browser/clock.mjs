@@ -81,6 +81,7 @@ export async function watchClock(page) {
       const { contextTime, performanceTime } = audio.getOutputTimestamp();
       window.beeps.push(performance.timeOrigin + performanceTime + 1000 * (data - contextTime));
     };
+    window.ear = audio;
     audio.createMediaStreamSource(new MediaStream(video.srcObject.getAudioTracks())).connect(node).connect(audio.destination);
   }, { width: WIDTH, bits: BITS, strip: STRIP, ear: EAR });
 }
@@ -98,10 +99,27 @@ export async function ages(page, seconds) {
   return { pictures: all.length, p50: quantile(all, 0.5), p95: quantile(all, 0.95), max: Math.max(...all) };
 }
 
-// How much later than its beep each flash of the given time was seen, in milliseconds.
+// How far the picture is ahead of the sound by the browser's own account (estimatedPlayoutTimestamp: which instant of
+// the sender's clock is played now), in milliseconds; null before the sender reports of both are known.
+async function playoutSkew(page) {
+  return page.evaluate(async () => {
+    const at = {};
+    for (const report of (await window.player.pc.getStats()).values()) {
+      if (report.type === 'inbound-rtp') at[report.kind] = report.estimatedPlayoutTimestamp;
+    }
+    return at.video && at.audio ? at.video - at.audio : null;
+  });
+}
+
+// How much later than its beep each flash of the given time was seen, in milliseconds; and what the browser says of it.
 export async function lipSync(page, seconds) {
   const from = await page.evaluate(() => performance.timeOrigin + performance.now());
-  await new Promise((done) => setTimeout(done, seconds * 1000));
+  const skews = [];
+  for (let second = 0; second < seconds; second++) {
+    await new Promise((done) => setTimeout(done, 1000));
+    const skew = await playoutSkew(page);
+    if (skew !== null) skews.push(skew);
+  }
   const { flashes, beeps, overlooked } = await page.evaluate(() => (
     { flashes: window.flashes, beeps: window.beeps, overlooked: window.overlooked }));
   const offsets = [];
@@ -110,6 +128,6 @@ export async function lipSync(page, seconds) {
     if (Math.abs(nearest - flash) < 500) offsets.push(flash - nearest);
   }
   return {
-    flashes: offsets.length, overlooked, p50: quantile(offsets, 0.5), least: Math.min(...offsets), most: Math.max(...offsets), offsets,
+    flashes: offsets.length, overlooked, p50: quantile(offsets, 0.5), least: Math.min(...offsets), most: Math.max(...offsets), offsets, skews,
   };
 }

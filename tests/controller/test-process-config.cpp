@@ -237,11 +237,13 @@ arguments ()
 void
 legs_copy ()
 {
-  assert_text (joined (rtp_leg_arguments ({}, 5000)),
+  assert_text (joined (rtp_leg_arguments ({}, 5000, 1700000000000001)),
       "-map|0:v:0|-c:v|copy|-bsf:v|h264_mp4toannexb,dump_extra=freq=keyframe"
-      "|-payload_type|102|-rtpflags|send_bye|-f|rtp|udp://"
+      "|-payload_type|102|-start_time_realtime|1700000000000001|-rtpflags|send_"
+      "bye|-f|rtp|udp://"
       "127.0.0.1:5000?pkt_size=1200"
-      "|-map|0:a:0|-c:a|copy|-bsf:a|opus_metadata|-payload_type|111|-rtpflags|"
+      "|-map|0:a:0|-c:a|copy|-bsf:a|opus_metadata|-payload_type|111|-start_"
+      "time_realtime|1700000000000001|-rtpflags|"
       "send_bye|-f|rtp|udp://"
       "127.0.0.1:5001?pkt_size=1200");
 }
@@ -249,10 +251,12 @@ legs_copy ()
 void
 legs_options ()
 {
-  std::string video = joined (rtp_leg_arguments (parsed (kFull).webrtc, 65534));
+  std::string video =
+      joined (rtp_leg_arguments (parsed (kFull).webrtc, 65534, 1));
   g_assert_true (video.starts_with ("-map|0:v:1|-c:v|libvpx|"));
-  g_assert_true (video.ends_with ("|-payload_type|96|-rtpflags|send_bye|-f|rtp|"
-                                  "udp://127.0.0.1:65534?pkt_size=1200"));
+  g_assert_true (video.ends_with (
+      "|-payload_type|96|-start_time_realtime|1|-rtpflags|send_bye|-f|rtp|"
+      "udp://127.0.0.1:65534?pkt_size=1200"));
   g_assert_null (strstr (video.c_str (), "-c:a"));
 
   WebrtcOptions audio_only;
@@ -260,10 +264,11 @@ legs_options ()
   audio_only.audio_map = "1:a:2";
   audio_only.audio_pt = 98;
   audio_only.force_transcode = true;
-  std::string audio = joined (rtp_leg_arguments (audio_only, 5000));
+  std::string audio = joined (rtp_leg_arguments (audio_only, 5000, 1));
   g_assert_true (audio.starts_with ("-map|1:a:2|-c:a|libopus|"));
-  g_assert_true (audio.ends_with ("|-payload_type|98|-rtpflags|send_bye|-f|rtp|"
-                                  "udp://127.0.0.1:5001?pkt_size=1200"));
+  g_assert_true (audio.ends_with (
+      "|-payload_type|98|-start_time_realtime|1|-rtpflags|send_bye|-f|rtp|"
+      "udp://127.0.0.1:5001?pkt_size=1200"));
   g_assert_null (strstr (audio.c_str (), "-c:v"));
 }
 
@@ -298,13 +303,14 @@ legs_of_every_codec ()
     WebrtcOptions options;
     (video ? options.video_codec : options.audio_codec) = c.name;
     (video ? options.audio_map : options.video_map) = "none";
-    assert_text (joined (rtp_leg_arguments (options, 5000)),
+    assert_text (joined (rtp_leg_arguments (options, 5000, 1)),
         std::string (video ? "-map|0:v:0|" : "-map|0:a:0|") + c.copy
             + (video ? "|-payload_type|102" : "|-payload_type|111")
-            + "|-rtpflags|send_bye|-f|rtp|udp://127.0.0.1:"
+            + "|-start_time_realtime|1|-rtpflags|send_bye|-f|rtp|udp://"
+              "127.0.0.1:"
             + (video ? "5000" : "5001") + "?pkt_size=1200");
     options.force_transcode = true;
-    const std::string encode = joined (rtp_leg_arguments (options, 5000));
+    const std::string encode = joined (rtp_leg_arguments (options, 5000, 1));
     const std::string start =
         std::string (video ? "-map|0:v:0|-c:v|" : "-map|0:a:0|-c:a|")
         + c.encoder + "|";

@@ -46,7 +46,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     for (const std::string &argument : resolved->arguments ())
       g_assert_cmpuint (argument.size (), <=, size + kMaxResolvedBytes);
   if (config.validate ())
-    (void) rtp_leg_arguments (config.webrtc, 5000);
+    (void) rtp_leg_arguments (config.webrtc, 5000, 1);
   (void) config.arguments ();
   return 0;
 }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,11 +20,30 @@ struct TCase; // of libcheck
 
 namespace restream::sinktest {
 
+// Far longer than anything takes that works.
+inline constexpr unsigned kDeadlineS = 40;
+
 // Runs the default context until the condition holds; fails the test, by name,
 // if it does not within a time far longer than anything takes that works.
 void wait_until (const std::string &what,
     const std::function<bool ()> &condition);
 bool comes_true (const std::function<bool ()> &condition, unsigned seconds);
+
+// Something that runs on by itself until its owner ends it. A check that fails jumps out of its test, past all
+// destructors: without forks, what the test had is ended before the next one begins.
+class Living
+{
+public:
+  explicit Living (std::function<void ()> end);
+  ~Living ();
+  Living (const Living &) = delete;
+  Living &operator= (const Living &) = delete;
+
+  static void end_all (); // the last one first
+
+private:
+  const unsigned id_;
+};
 
 // A promise whose reply is waited for.
 class Reply
@@ -118,6 +138,7 @@ private:
   Options options_;
   Ref<GstElement> pipeline_, sink_;
   Ref<GstPad> pads_[kMediaCount];
+  std::optional<Living> living_, feed_living_;
   std::shared_ptr<Feed> feed_;
   std::thread feeder_;
   const std::shared_ptr<SignalLog> log_ = std::make_shared<SignalLog> ();
@@ -156,6 +177,7 @@ public:
 
 private:
   std::shared_ptr<test::WebrtcPeer> peer_;
+  std::optional<Living> living_;
   test::PeerStats last_;
   std::string offer_, id_, answer_, problem_;
   bool connected_ = false, media_ = false;
