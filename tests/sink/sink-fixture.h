@@ -39,7 +39,7 @@ public:
   Living (const Living &) = delete;
   Living &operator= (const Living &) = delete;
 
-  static void end_all (); // the last one first
+  static bool end_all (); // the last one first; whether there was any
 
 private:
   const unsigned id_;
