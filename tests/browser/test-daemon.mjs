@@ -60,7 +60,7 @@ try {
   await item.locator('a').click();
   await page.waitForURL('**/play/demo%2Fcam%201');
 
-  const result = await play(page, { url: page.url(), seconds: 10, fps: 30, audio: true, screenshot: artefact(`${name}.png`) });
+  const result = await play(page, { url: page.url(), seconds: 10, fps: 30, leastFps: 10, audio: true, screenshot: artefact(`${name}.png`) });
   writeFileSync(artefact(`${name}.json`), JSON.stringify(result, null, 2));
   console.log(JSON.stringify(result, null, 2));
   assert.deepEqual(result.wrong, []);

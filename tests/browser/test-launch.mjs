@@ -28,7 +28,7 @@ try {
   let ffmpeg = startFFmpeg(children, rtpPort);
   await until('the picture by itself', async () => (await state()) === 'playing');
 
-  const result = await play(page, { url, seconds: 10, fps: 30, audio: true, screenshot: artefact(`${name}.png`) });
+  const result = await play(page, { url, seconds: 10, fps: 30, leastFps: 10, audio: true, screenshot: artefact(`${name}.png`) });
   writeFileSync(artefact(`${name}.json`), JSON.stringify(result, null, 2));
   console.log(JSON.stringify(result, null, 2));
   assert.deepEqual(result.wrong, []);

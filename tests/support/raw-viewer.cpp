@@ -3,7 +3,7 @@
 
 #include "common/bytes.h"
 #include "common/random.h"
-#include "plugin/transport/native/rtcp/transport-sequence.h"
+#include "plugin/transport/native/header-extensions.h"
 
 #include <arpa/inet.h>
 #include <gst/gst.h>

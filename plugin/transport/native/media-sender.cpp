@@ -6,7 +6,6 @@
 #include "plugin/transport/native/red.h"
 #include "plugin/transport/native/rtcp/rtcp-writer.h"
 #include "plugin/transport/native/rtcp/rtx.h"
-#include "plugin/transport/native/rtcp/transport-sequence.h"
 
 #include <algorithm>
 #include <cstring>
@@ -138,10 +137,14 @@ MediaSender::take_run (Media media, const PacketRing &ring, std::int64_t now_us,
   const MediaSettings &settings = settings_.media[index_of (media)];
   const Cursor &cursor = cursors_[index_of (media)];
   std::size_t overhead = kMaxRtpOverhead
-      + (settings.transport_sequence_id ? kTransportSequenceBytes : 0);
+      + (settings.transport_sequence_id || settings.capture_time_id
+              ? kMaxExtensionBytes
+              : 0);
   std::int64_t ticks =
       (now_us - cursor.began_us) * settings.clock_rate / G_USEC_PER_SEC;
-  const unsigned most = is_redundant (media, now_us) ? 1 : kMaxRun;
+  const bool alone =
+      is_redundant (media, now_us) || tells_capture_time (media, now_us);
+  const unsigned most = alone ? 1 : kMaxRun;
   unsigned packets = 0;
   room = 0;
   for (next = cursor.next; next <= ring.newest () && packets < most; next++) {
@@ -174,6 +177,15 @@ MediaSender::is_redundant (Media media, std::int64_t now_us) const
   const Cursor &cursor = cursors_[index_of (media)];
   return settings_.media[index_of (media)].red_payload_type
       && now_us < cursor.redundant_until_us && !cursor.catch_up_by_us;
+}
+
+// Not in fast-forward, whose timestamps are not the capture's.
+bool
+MediaSender::tells_capture_time (Media media, std::int64_t now_us) const
+{
+  const Cursor &cursor = cursors_[index_of (media)];
+  return settings_.media[index_of (media)].capture_time_id
+      && now_us >= cursor.capture_time_due_us && !cursor.catch_up_by_us;
 }
 
 bool
@@ -212,11 +224,17 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
       cursor.next = next;
       break;
     }
-    PacketRing::Entry before;
+    Extra extra;
     if (is_redundant (media, now_us)) {
-      before = ring.find (run[0].packet->sequence - 1);
-      if (before.packet)
-        room += before.packet->bytes + kRedHeaderBytes;
+      extra.before = ring.find (run[0].packet->sequence - 1);
+      if (extra.before.packet)
+        room += extra.before.packet->bytes + kRedHeaderBytes;
+    }
+    if (const std::optional<SenderClock> &clock = feed.clocks[index_of (media)];
+        clock && tells_capture_time (media, now_us)) {
+      extra.capture_time = clock->ntp_of (
+          run[0].burst->timestamp (*run[0].packet), ntp_at (now_us));
+      cursor.capture_time_due_us = now_us + kCaptureTimeEveryUs;
     }
     std::uint8_t *out = queue.reserve (room);
     if (!out)
@@ -229,7 +247,7 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
       std::size_t size = write_packet (out + bytes, media, entry,
           cursor.line.next (entry.packet->sequence,
               entry.burst->timestamp (*entry.packet)),
-          before);
+          extra);
       if (size == 0)
         break; // OpenSSL failed: the viewer sees a loss
       bytes += size;
@@ -276,7 +294,7 @@ MediaSender::is_behind (const StreamFeed &feed) const
 std::size_t
 MediaSender::write_packet (std::uint8_t *out, Media media,
     const PacketRing::Entry &entry, const ViewerLine::Stamp &stamp,
-    const PacketRing::Entry &before)
+    const Extra &extra)
 {
   const MediaSettings &settings = settings_.media[index_of (media)];
   std::span<const std::uint8_t> header = entry.burst->header (*entry.packet);
@@ -284,15 +302,25 @@ MediaSender::write_packet (std::uint8_t *out, Media media,
   std::memcpy (out, header.data (), bytes);
   out[1] = static_cast<std::uint8_t> ((out[1] & 0x80) | settings.payload_type);
   write_stamp (out, stamp);
+  HeaderExtensions extensions;
   if (settings.transport_sequence_id) {
+    extensions.transport_sequence_id = settings.transport_sequence_id;
+    extensions.transport_sequence = transport_sequence_++;
+  }
+  if (extra.capture_time) {
+    extensions.capture_time_id = settings.capture_time_id;
+    extensions.capture_time = *extra.capture_time;
+  }
+  if (std::size_t extended =
+          write_extensions ({out + bytes, kMaxExtensionBytes}, extensions)) {
     out[0] |= 0x10;
-    bytes += write_transport_sequence ({out + bytes, kTransportSequenceBytes},
-        settings.transport_sequence_id, transport_sequence_++);
+    bytes += extended;
   }
   // The viewer takes the roll-over counter to be 0 at its first packet.
   auto roc = static_cast<std::uint32_t> ((stamp.sequence >> 16)
       - (cursors_[index_of (media)].line.first () >> 16));
   std::span<const std::uint8_t> payload = entry.burst->payload (*entry.packet);
+  const PacketRing::Entry &before = extra.before;
   if (before.packet
       && !((header[0] | before.burst->header (*before.packet)[0]) & kPadding)) {
     // Encrypted where it is written.
@@ -321,17 +349,20 @@ MediaSender::retransmit (Media media, const PacketRing::Entry &entry,
   const MediaSettings &settings = settings_.media[index_of (media)];
   Cursor &cursor = cursors_[index_of (media)];
   std::uint8_t *out = reading_.queue->reserve (
-      entry.packet->bytes + kTransportSequenceBytes + 2 + kMaxRtpOverhead);
+      entry.packet->bytes + kMaxExtensionBytes + 2 + kMaxRtpOverhead);
   if (!out)
     return;
   std::size_t bytes;
   std::uint16_t transport_sequence = transport_sequence_;
   if (settings.rtx_payload_type) {
-    std::uint8_t extension[kTransportSequenceBytes];
-    std::size_t extended = settings.transport_sequence_id
-        ? write_transport_sequence (extension, settings.transport_sequence_id,
-            transport_sequence_++)
-        : 0;
+    std::uint8_t extension[kMaxExtensionBytes];
+    std::size_t extended = 0;
+    if (settings.transport_sequence_id)
+      extended = write_extensions (extension,
+          {.transport_sequence_id = settings.transport_sequence_id,
+              .transport_sequence = transport_sequence_++,
+              .capture_time_id = 0,
+              .capture_time = 0});
     std::uint64_t sequence = cursor.rtx_sequence++;
     RtxStamp rtx = {settings.rtx_ssrc, static_cast<std::uint16_t> (sequence),
         *settings.rtx_payload_type};
@@ -355,7 +386,7 @@ MediaSender::retransmit (Media media, const PacketRing::Entry &entry,
   } else {
     // The very same packet once more, to the byte: one key must never
     // protect two things under one index.
-    bytes = write_packet (out, media, entry, stamp);
+    bytes = write_packet (out, media, entry, stamp, {});
   }
   if (bytes == 0)
     return;

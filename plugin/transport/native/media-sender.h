@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "plugin/transport/native/header-extensions.h"
 #include "plugin/transport/native/io/send-queue.h"
 #include "plugin/transport/native/rtcp/bandwidth-estimate.h"
 #include "plugin/transport/native/rtcp/retransmission-budget.h"
@@ -30,7 +31,9 @@ struct MediaSettings
   std::uint32_t rtx_ssrc = 0;
   // Without nack: a packet that was sent with redundancy could not be sent again to the byte.
   std::optional<std::uint8_t> red_payload_type;
-  std::uint8_t transport_sequence_id = 0; // header extension; 0 = none
+  // Header extensions; 0 = none.
+  std::uint8_t transport_sequence_id = 0;
+  std::uint8_t capture_time_id = 0;
 };
 
 struct SenderSettings
@@ -75,7 +78,9 @@ private:
   static constexpr unsigned kMaxRun = SendQueue::kMaxSegments;
   // Who is further behind loses the packets in between.
   static constexpr std::int64_t kMaxLagUs = 500'000;
-  static constexpr std::size_t kMaxHeader = 12 + 4 * 15 + 8;
+  static constexpr std::size_t kMaxHeader = 12 + 4 * 15 + kMaxExtensionBytes;
+  // A receiver reckons the capture times in between.
+  static constexpr std::int64_t kCaptureTimeEveryUs = 1'000'000;
   // A viewer that reports so much of 256 lost gets its audio twice, for so long.
   static constexpr std::uint8_t kRedundantFromLoss = 3;
   static constexpr std::int64_t kRedundantUs = 30'000'000;
@@ -97,6 +102,7 @@ private:
         0; // no new start is asked for with success before
     std::int64_t catch_up_by_us = 0; // 0 = it is at the live edge
     std::int64_t redundant_until_us = 0;
+    std::int64_t capture_time_due_us = 0;
     std::uint32_t packets = 0; // as sender reports count
     std::uint32_t octets = 0;
   };
@@ -111,10 +117,16 @@ private:
   bool fell_behind (const Cursor &cursor, const PacketRing &ring,
       std::int64_t now_us) const;
   bool is_redundant (Media media, std::int64_t now_us) const;
-  // before: the packet that it bears once more, if there is one.
+  bool tells_capture_time (Media media, std::int64_t now_us) const;
+  // What one packet has and its like have not: it goes out alone.
+  struct Extra
+  {
+    PacketRing::Entry before; // borne once more
+    std::optional<std::uint64_t> capture_time; // NTP
+  };
   std::size_t write_packet (std::uint8_t *out, Media media,
       const PacketRing::Entry &entry, const ViewerLine::Stamp &stamp,
-      const PacketRing::Entry &before = {});
+      const Extra &extra);
   void retransmit (Media media, const PacketRing::Entry &entry,
       const ViewerLine::Stamp &stamp);
   std::optional<Media> medium_of (std::uint32_t ssrc) const;

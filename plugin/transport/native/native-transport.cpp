@@ -3,7 +3,7 @@
 
 #include "plugin/transport/native/native-viewer.h"
 #include "plugin/transport/native/ntp-clock.h"
-#include "plugin/transport/native/rtcp/transport-sequence.h"
+#include "plugin/transport/native/header-extensions.h"
 
 namespace restream::transport::native {
 
@@ -53,7 +53,7 @@ NativeTransport::capabilities () const
       .rtx = true,
       .red = true,
       .feedback = {"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"},
-      .extensions = {kTransportSequenceUri},
+      .extensions = {kTransportSequenceUri, kCaptureTimeUri},
   };
   return capabilities;
 }

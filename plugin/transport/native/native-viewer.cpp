@@ -4,7 +4,7 @@
 #include "common/post.h"
 #include "common/random.h"
 #include "plugin/transport/native/ice-candidates.h"
-#include "plugin/transport/native/rtcp/transport-sequence.h"
+#include "plugin/transport/native/header-extensions.h"
 
 #include <algorithm>
 
@@ -201,9 +201,13 @@ NativeViewer::sender_settings () const
     if (sent.nack && !sent.rtx_payload_type)
       continue;
     for (const negotiation::HeaderExtension &extension : plan->extensions) {
-      if (extension.uri == kTransportSequenceUri
-          && extension.id <= kMaxOneByteId)
-        sent.transport_sequence_id = static_cast<std::uint8_t> (extension.id);
+      if (extension.id > kMaxOneByteId)
+        continue;
+      const auto id = static_cast<std::uint8_t> (extension.id);
+      if (extension.uri == kTransportSequenceUri)
+        sent.transport_sequence_id = id;
+      else if (extension.uri == kCaptureTimeUri)
+        sent.capture_time_id = id;
     }
   }
   return settings;

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What one viewer is sent, from the ring through a real socket to an SRTP receiver.
-#include "common/bytes.h"
-#include "plugin/transport/native/media-sender.h"
-#include "plugin/transport/native/rtcp/rtcp-reader.h"
-#include "tests/transport/native/bursts.h"
-#include "tests/transport/native/srtp-samples.h"
-
-#include <arpa/inet.h>
+// What one viewer is sent at the live edge, and its answers to RTCP.
+#include "tests/transport/native/media-sender-bench.h"
 
 #include <set>
 
@@ -15,203 +9,6 @@ using namespace restream::transport;
 using namespace restream::transport::native;
 
 namespace {
-
-constexpr std::uint32_t kVideoSsrc = 0x11111111, kAudioSsrc = 0x22222222,
-                        kRtxSsrc = 0x33333333;
-constexpr std::uint8_t kVideoType = 100, kRtxType = 101, kAudioType = 110,
-                       kRedType = 63;
-
-struct Options
-{
-  bool nack = true;
-  bool rtx = true;
-  std::uint8_t transport_sequence_id = 0;
-  bool audio = true;
-  bool red = false;
-  InstantStart start{};
-};
-
-// What came out at the other end.
-struct Received
-{
-  std::uint8_t payload_type;
-  bool marker;
-  std::uint16_t sequence;
-  std::uint32_t timestamp;
-  std::uint32_t ssrc;
-  std::optional<std::uint16_t> transport_sequence;
-  native::Bytes payload;
-};
-
-// Our side of a viewer, and the viewer's.
-class Bench
-{
-public:
-  explicit Bench (Options options = {})
-      : keys_ (random_keys (SrtpProfile::aead_aes_128_gcm)),
-        receiver_ (receiver_of (keys_)), settings_ (settings (options)),
-        feed (std::make_shared<SharedStream> (1, 1, options.start)),
-        sender (settings_, sender_of (keys_), {&counters[0], &counters[1]},
-            link)
-  {
-    fd_ = Descriptor (::socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_storage name;
-    const Address loopback = *Address::parse ("127.0.0.1", 0);
-    socklen_t length = loopback.to (name, AF_INET);
-    int status =
-        bind (fd_.get (), reinterpret_cast<sockaddr *> (&name), length);
-    g_assert_cmpint (status, ==, 0);
-    length = sizeof name;
-    getsockname (fd_.get (), reinterpret_cast<sockaddr *> (&name), &length);
-    path = {.remote = *Address::from (name), .local = loopback.ip};
-    int bytes = 4 << 20;
-    setsockopt (fd_.get (), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-  }
-
-  void push (std::shared_ptr<const Burst> burst)
-  {
-    Media media = burst->media ();
-    feed.clocks[index_of (media)] = burst->clock ();
-    feed.append (std::move (burst));
-  }
-  // Turns until the viewer is owed nothing.
-  void serve (Media media = Media::video)
-  {
-    // A turn each millisecond, in a time of their own.
-    for (std::int64_t at = now_us; sender.serve (media, feed, queue, path, at);
-         at += 1000)
-      turns++;
-  }
-  void rtcp (const native::Bytes &compound)
-  {
-    sender.handle_rtcp (compound, feed, queue, path, now_us);
-  }
-  static native::Bytes nack (std::uint32_t ssrc, std::uint16_t sequence,
-      std::uint16_t following = 0)
-  {
-    native::Bytes packet{0x81, 205, 0, 3, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0};
-    put_be32 (packet, 8, ssrc);
-    put_be16 (packet, 12, sequence);
-    put_be16 (packet, 14, following);
-    return packet;
-  }
-
-  // All that is there, as datagrams.
-  std::vector<native::Bytes> take_raw ()
-  {
-    queue.flush ();
-    std::vector<native::Bytes> all;
-    std::uint8_t bytes[2048];
-    for (ssize_t n;
-         (n = recv (fd_.get (), bytes, sizeof bytes, MSG_DONTWAIT)) >= 0;)
-      all.emplace_back (bytes, bytes + n);
-    return all;
-  }
-  std::vector<Received> take ()
-  {
-    std::vector<Received> all;
-    for (native::Bytes &packet : take_raw ())
-      all.push_back (open (packet));
-    return all;
-  }
-  Received open (native::Bytes &packet)
-  {
-    SrtpReceiver::Plain plain = receiver_.unprotect_rtp (packet);
-    g_assert_cmpstr (name_of (plain.verdict), ==, name_of (SrtpVerdict::ok));
-    std::span<const std::uint8_t> p = plain.packet;
-    Received r{.payload_type = static_cast<std::uint8_t> (p[1] & 0x7f),
-        .marker = (p[1] & 0x80) != 0,
-        .sequence = be16 (p, 2),
-        .timestamp = be32 (p, 4),
-        .ssrc = be32 (p, 8),
-        .transport_sequence = {},
-        .payload = {}};
-    std::size_t at = 12;
-    if (p[0] & 0x10) {
-      g_assert_cmphex (be16 (p, 12), ==, 0xbede);
-      g_assert_cmpuint (be16 (p, 14), ==, 1);
-      g_assert_cmphex (p[16], ==,
-          settings_.media[0].transport_sequence_id << 4 | 1);
-      r.transport_sequence = be16 (p, 17);
-      at = 20;
-    }
-    r.payload.assign (p.begin () + static_cast<std::ptrdiff_t> (at), p.end ());
-    return r;
-  }
-  // The kinds of packets in a report of ours, decrypted.
-  native::Bytes report (bool bye)
-  {
-    std::span<const std::uint8_t> sealed = sender.make_report (feed, bye);
-    native::Bytes bytes (sealed.begin (), sealed.end ());
-    if (bytes.empty ())
-      return bytes;
-    SrtpReceiver::Plain plain = receiver_.unprotect_rtcp (bytes);
-    g_assert_true (plain.verdict == SrtpVerdict::ok);
-    return {plain.packet.begin (), plain.packet.end ()};
-  }
-
-  std::array<MediaCounters, kMediaCount> counters;
-  LinkCounters link;
-  std::int64_t now_us = 1'000'000;
-  Path path;
-  unsigned turns = 0;
-  BurstMaker video{Media::video, kVideoSsrc}, audio{Media::audio, kAudioSsrc};
-
-private:
-  static SenderSettings settings (const Options &options)
-  {
-    SenderSettings settings{.media = {}, .cname = "the-stream"};
-    settings.media[index_of (Media::video)] = {.active = true,
-        .payload_type = kVideoType,
-        .ssrc = kVideoSsrc,
-        .clock_rate = 90000,
-        .nack = options.nack,
-        .rtx_payload_type = {},
-        .rtx_ssrc = kRtxSsrc,
-        .red_payload_type = {},
-        .transport_sequence_id = options.transport_sequence_id};
-    if (options.rtx)
-      settings.media[index_of (Media::video)].rtx_payload_type = kRtxType;
-    settings.media[index_of (Media::audio)] = {.active = options.audio,
-        .payload_type = kAudioType,
-        .ssrc = kAudioSsrc,
-        .clock_rate = 48000,
-        .nack = false,
-        .rtx_payload_type = {},
-        .rtx_ssrc = 0,
-        .red_payload_type = {},
-        .transport_sequence_id = options.transport_sequence_id};
-    if (options.red)
-      settings.media[index_of (Media::audio)].red_payload_type = kRedType;
-    return settings;
-  }
-  static UdpSocket open_socket ()
-  {
-    auto sockets = UdpSocket::open (0, 1);
-    g_assert_true (sockets.has_value ());
-    return std::move (sockets->front ());
-  }
-
-  Descriptor fd_;
-  UdpSocket socket_ = open_socket ();
-  SrtpKeys keys_;
-  SrtpReceiver receiver_;
-  SenderSettings settings_;
-
-public:
-  StreamFeed feed;
-  SendQueue queue{socket_};
-  MediaSender sender;
-};
-
-std::vector<std::uint16_t>
-run_of (std::uint16_t first, unsigned count)
-{
-  std::vector<std::uint16_t> all (count);
-  for (std::uint16_t &sequence : all)
-    sequence = first++;
-  return all;
-}
 
 // Without a cache.
 void
@@ -604,266 +401,45 @@ redundancy ()
     g_assert_cmpuint (packet.payload_type, ==, kAudioType);
 }
 
-constexpr std::uint32_t kFrameTicks = 3000;
-constexpr std::int64_t kFrameUs = 33'333;
-
-// A camera: thirty pictures a second, a keyframe when it is told to.
-class Pictures
-{
-public:
-  explicit Pictures (Bench &bench, std::uint16_t first = 65000)
-      : bench_ (bench), next_ (first)
-  {
-    bench.video.timestamp = 0xffffff00; // it wraps on the way
-  }
-  // whole: with a marker at its end.
-  void push (bool key, unsigned packets, bool whole = true)
-  {
-    std::vector<native::Bytes> all;
-    for (unsigned i = 0; i < packets; i++)
-      all.push_back (
-          bench_.video.packet (static_cast<std::uint16_t> (next_ + i), 1000));
-    all.back ()[1] |= whole ? 0x80 : 0;
-    bench_.push (bench_.video.copy (all,
-        key ? std::optional (0u) : std::nullopt, bench_.now_us));
-    sent_ += packets;
-    next_ = static_cast<std::uint16_t> (next_ + packets);
-    bench_.video.timestamp += kFrameTicks;
-    bench_.now_us += kFrameUs;
-  }
-  // A keyframe, and what follows.
-  void push_group (unsigned pictures)
-  {
-    push (true, 20);
-    for (unsigned i = 1; i < pictures; i++)
-      push (false, 4);
-  }
-  std::uint16_t next () const { return next_; }
-  std::uint64_t sent () const { return sent_; }
-  std::uint32_t newest_timestamp () const
-  {
-    return bench_.video.timestamp - kFrameTicks;
-  }
-
-private:
-  Bench &bench_;
-  std::uint16_t next_;
-  std::uint64_t sent_ = 0;
-};
-
-std::int32_t
-ticks_between (std::uint32_t from, std::uint32_t to)
-{
-  return static_cast<std::int32_t> (to - from);
-}
-
-// Serves in real time while pictures go on, until the viewer is at the live edge; returns
-// what it got, and after how long it was there.
-std::pair<std::vector<Received>, std::int64_t>
-catch_up (Bench &bench, Pictures &pictures)
-{
-  std::vector<Received> all;
-  const std::int64_t began = bench.now_us;
-  std::int64_t at = began;
-  for (;; at += 1000) {
-    g_assert_cmpint (at - began, <, 20'000'000);
-    if (at >= bench.now_us)
-      pictures.push (false, 4);
-    const bool more = bench.sender.serve (Media::video, bench.feed, bench.queue,
-        bench.path, at);
-    for (Received &packet : bench.take ())
-      all.push_back (std::move (packet));
-    if (!more)
-      break;
-  }
-  return {std::move (all), at - began};
-}
-
-// All of the group, each packet once, in fast-forward: the first picture is as new as
-// the newest, and from the live edge on the timestamps are the stream's.
+// Once a second and in a packet of its own size, whatever comes with it; by the sender's clock.
 void
-begins_in_the_past ()
+capture_times ()
 {
-  Bench bench;
-  Pictures pictures (bench);
-  pictures.push_group (120);
-  const std::uint32_t live = pictures.newest_timestamp ();
-  const std::int64_t began = bench.now_us;
-  bench.sender.start (bench.feed);
-  auto [got, took] = catch_up (bench, pictures);
-  g_assert_cmpuint (got.size (), ==, pictures.sent ());
-  // A second for four of them.
-  g_assert_cmpint (took, <, 1'000'000);
-  g_assert_cmpint (took, >, 100'000);
-  std::uint16_t sequence = 65000;
-  std::uint32_t before = live;
-  unsigned faster = 0;
-  for (std::size_t i = 0; i < got.size (); i++) {
-    g_assert_cmpuint (got[i].sequence, ==, sequence++);
-    const std::int32_t step = ticks_between (before, got[i].timestamp);
-    g_assert_cmpint (step, >=, 0);
-    g_assert_cmpint (step, <=, i ? kFrameTicks : kFrameTicks + 500);
-    if (i > 20 && step > 0 && step < static_cast<int> (kFrameTicks) / 2)
-      faster++;
-    before = got[i].timestamp;
-  }
-  g_assert_cmpuint (faster, >=, 100);
-
-  // To the browser there is no past: the picture is never later than its timestamp says.
-  const std::int32_t shown = ticks_between (live, before);
-  g_assert_cmpint (shown, >=, 0);
-  g_assert_cmpint (shown, <=, (bench.now_us - began) * 9 / 100 + kFrameTicks);
-  pictures.push (false, 4);
-  pictures.push (false, 4);
-  bench.serve ();
-  const auto edge = bench.take ();
-  g_assert_cmpuint (edge.back ().timestamp, ==, pictures.newest_timestamp ());
-  g_assert_cmpuint (bench.counters[0].dropped, ==, 0);
-}
-
-// What is longer than the bounds is not kept: it waits.
-void
-waits_for_the_next ()
-{
-  for (InstantStart start : {InstantStart{.max_bytes = 100'000},
-           InstantStart{.max_time = GST_SECOND}}) {
-    Bench bench ({.start = start});
-    Pictures pictures (bench);
-    pictures.push_group (120);
-    bench.sender.start (bench.feed);
-    bench.serve ();
-    g_assert_cmpuint (bench.take ().size (), ==, 0);
-    pictures.push (true, 20);
-    bench.serve ();
-    const auto got = bench.take ();
-    g_assert_cmpuint (got.size (), ==, 20);
-    g_assert_cmphex (got[0].timestamp, ==, pictures.newest_timestamp ());
-  }
-}
-
-// What the viewer has lost it gets again, from the keyframe on, as something new.
-void
-keyframe_again ()
-{
-  for (bool rtx : {true, false}) {
-    const bool torn = rtx;
-    Bench bench ({.rtx = rtx});
-    Pictures pictures (bench);
-    pictures.push (true, 20);
-    bench.serve ();
+  for (std::uint8_t transport_id : {0, 5}) {
+    Bench bench ({.transport_sequence_id = transport_id, .capture_time_id = 9});
+    unsigned told = 0;
+    std::uint16_t sequence = 0;
     for (unsigned i = 0; i < 60; i++) {
-      pictures.push (false, 4, i < 59 || !torn);
+      bench.now_us += 50'000;
+      bench.video.timestamp = 90 * 50 * i;
+      bench.push (bench.video.make (run_of (sequence, 4),
+          i == 0 ? std::optional (0u) : std::nullopt, bench.now_us));
+      sequence = static_cast<std::uint16_t> (sequence + 4);
       bench.serve ();
-    }
-    auto first = bench.take_raw ();
-    std::vector<native::Bytes> raw = first;
-    std::vector<Received> before;
-    for (native::Bytes &packet : first)
-      before.push_back (bench.open (packet));
-    g_assert_cmpuint (before.size (), ==, 260);
-
-    native::Bytes pli{0x81, 206, 0, 2, 9, 9, 9, 9, 0, 0, 0, 0};
-    put_be32 (pli, 8, kVideoSsrc);
-    bench.rtcp (pli);
-    auto [again, took] = catch_up (bench, pictures);
-    g_assert_cmpint (took, <, 1'000'000);
-    g_assert_cmpuint (again.size (), ==, pictures.sent ());
-    g_assert_true (again[0].payload == before[0].payload);
-    // One is missing in between if the picture in hand is not whole.
-    std::uint16_t sequence = before.back ().sequence;
-    g_assert_cmpuint (again[0].sequence, ==,
-        static_cast<std::uint16_t> (sequence + 1 + torn));
-    g_assert_cmpint (
-        ticks_between (before.back ().timestamp, again[0].timestamp), >, 0);
-    for (std::size_t i = 1; i < again.size (); i++)
-      g_assert_cmpuint (again[i].sequence, ==,
-          static_cast<std::uint16_t> (again[0].sequence + i));
-
-    // Once a second.
-    bench.rtcp (pli);
-    bench.serve ();
-    g_assert_cmpuint (bench.take ().size (), ==, 0);
-    g_assert_cmpuint (bench.link.keyframe_requests, ==, 2);
-
-    // NACKs find what was sent under a number, before and after; not the missing one.
-    auto content = [&] (const Received &packet) {
-      return rtx
-          ? native::Bytes (packet.payload.begin () + 2, packet.payload.end ())
-          : packet.payload;
-    };
-    if (torn) {
-      bench.rtcp (
-          Bench::nack (kVideoSsrc, static_cast<std::uint16_t> (sequence + 1)));
-      g_assert_cmpuint (bench.take ().size (), ==, 0);
-    }
-    const Received &old = before[255], &young = again[30];
-    if (rtx) {
-      bench.rtcp (Bench::nack (kVideoSsrc, old.sequence));
-      bench.rtcp (Bench::nack (kVideoSsrc, young.sequence));
-      const auto resent = bench.take ();
-      g_assert_cmpuint (resent.size (), ==, 2);
-      for (unsigned i = 0; i < 2; i++) {
-        const Received &original = i ? young : old;
-        g_assert_cmpuint (be16 (resent[i].payload, 0), ==, original.sequence);
-        g_assert_cmphex (resent[i].timestamp, ==, original.timestamp);
-        g_assert_true (content (resent[i]) == original.payload);
+      const auto got = bench.take ();
+      g_assert_cmpuint (got.size (), ==, 4);
+      for (std::size_t n = 0; n < got.size (); n++) {
+        g_assert_true (
+            got[n].transport_sequence.has_value () == (transport_id != 0));
+        g_assert_true (got[n].payload.size () == 100);
+        g_assert_true (
+            got[n].capture_time.has_value () == (i % 20 == 0 && n == 0));
+        if (!got[n].capture_time)
+          continue;
+        // To the microsecond what the clock says of that timestamp.
+        const auto expected = bench.feed.clocks[0]->ntp_of (
+            bench.video.timestamp, ntp_at (bench.now_us));
+        g_assert_true (got[n].capture_time == expected);
+        told++;
       }
-    } else {
-      bench.rtcp (Bench::nack (kVideoSsrc, old.sequence));
-      const auto resent = bench.take_raw ();
-      g_assert_cmpuint (resent.size (), ==, 1);
-      g_assert_true (resent[0] == raw[255]);
     }
+    g_assert_cmpuint (told, ==, 3);
+    // A retransmission's time is that of another packet.
+    bench.rtcp (Bench::nack (kVideoSsrc, 0));
+    const auto again = bench.take ();
+    g_assert_cmpuint (again.size (), ==, 1);
+    g_assert_false (again[0].capture_time.has_value ());
   }
-}
-
-// Who asks all the time for a keyframe is sent little more than the stream.
-void
-keyframe_flood ()
-{
-  Bench bench;
-  Pictures pictures (bench);
-  pictures.push_group (60);
-  bench.sender.start (bench.feed);
-  catch_up (bench, pictures);
-  native::Bytes pli{0x81, 206, 0, 2, 9, 9, 9, 9, 0, 0, 0, 0};
-  put_be32 (pli, 8, kVideoSsrc);
-  std::size_t got = 0;
-  const std::uint64_t before = pictures.sent ();
-  for (unsigned i = 0; i < 600; i++) {
-    pictures.push (i % 60 == 0, i % 60 == 0 ? 20 : 4);
-    bench.rtcp (pli);
-    for (std::int64_t at = bench.now_us - kFrameUs; at < bench.now_us;
-         at += 1000) {
-      bench.sender.serve (Media::video, bench.feed, bench.queue, bench.path,
-          at);
-      got += bench.take_raw ().size ();
-    }
-  }
-  g_assert_cmpuint (bench.link.keyframe_requests, ==, 600);
-  g_assert_cmpuint (got, >, pictures.sent () - before);
-  g_assert_cmpuint (got, <, 2 * (pictures.sent () - before));
-}
-
-// A viewer too slow to catch up waits for a keyframe like any other.
-void
-never_catches_up ()
-{
-  Bench bench ({.start = {.bit_rate = 0}});
-  Pictures pictures (bench);
-  pictures.push_group (120);
-  bench.sender.start (bench.feed);
-  g_assert_true (bench.sender.serve (Media::video, bench.feed, bench.queue,
-      bench.path, bench.now_us));
-  const std::size_t got = bench.take ().size ();
-  g_assert_cmpuint (got, >=, 20);
-  g_assert_false (bench.sender.serve (Media::video, bench.feed, bench.queue,
-      bench.path, bench.now_us + 20'000'000));
-  g_assert_cmpuint (bench.counters[0].dropped, ==, pictures.sent () - got);
-  g_assert_false (bench.sender.is_behind (bench.feed));
-  pictures.push (true, 20);
-  bench.serve ();
-  g_assert_cmpuint (bench.take ().size (), ==, 20);
 }
 
 } // namespace
@@ -874,14 +450,10 @@ main (int argc, char **argv)
   gst_init (&argc, &argv);
   g_test_init (&argc, &argv, nullptr);
   g_test_add_func ("/media-sender/join", begins_at_a_join);
-  g_test_add_func ("/media-sender/past", begins_in_the_past);
-  g_test_add_func ("/media-sender/no-past", waits_for_the_next);
-  g_test_add_func ("/media-sender/keyframe-again", keyframe_again);
-  g_test_add_func ("/media-sender/too-slow", never_catches_up);
-  g_test_add_func ("/media-sender/keyframe-flood", keyframe_flood);
   g_test_add_func ("/media-sender/sizes", all_sizes);
   g_test_add_func ("/media-sender/roll-over", roll_over);
   g_test_add_func ("/media-sender/transport-sequences", transport_sequences);
+  g_test_add_func ("/media-sender/capture-times", capture_times);
   g_test_add_func ("/media-sender/nack-rtx", nack_by_rtx);
   g_test_add_func ("/media-sender/nack-same", nack_without_rtx);
   g_test_add_func ("/media-sender/nack-flood", nack_flood);

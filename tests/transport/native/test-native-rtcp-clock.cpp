@@ -237,8 +237,8 @@ clock_reports_over_packets ()
   // A line far off the last report's does not wait for that.
   g_assert_true (
       clock.add_report (kNow + ntp (60.5), kNow + ntp (60.5), 5445000));
-  g_assert_true (clock.add_packet (kNow + ntp (61), 61 * 90000 + 2000000));
-  assert_near (*clock.rtp_at (kNow + ntp (61)), 61 * 90000 + 2000000, 0);
+  g_assert_true (clock.add_packet (kNow + ntp (61), 61 * 90000 + 3000000));
+  assert_near (*clock.rtp_at (kNow + ntp (61)), 61 * 90000 + 3000000, 0);
 }
 
 using Verdict = RetransmissionBudget::Verdict;
@@ -321,6 +321,25 @@ budget_rate_changes ()
   g_assert_true (budget.ask (12, 1000, ~std::uint64_t{0}, 0) == Verdict::send);
 }
 
+// Instants of RTP times, before and after the line's point and across both wraps.
+static void
+clock_back ()
+{
+  for (std::uint32_t rate : {8000u, 48000u, 90000u}) {
+    SenderClock clock (rate);
+    const std::uint64_t at = 0xffffffff'fff00000; // NTP wraps
+    g_assert_false (clock.ntp_of (1, at).has_value ());
+    clock.add_packet (at, 0xfffffff0);
+    for (int ms : {-30'000, -1, 0, 1, 999, 1000, 40'001, 3'600'000}) {
+      const std::uint64_t then =
+          at + static_cast<std::uint64_t> (ms * (std::int64_t{1} << 32) / 1000);
+      const auto back = clock.ntp_of (*clock.rtp_at (then), at);
+      const auto apart = static_cast<std::int64_t> (*back - then);
+      g_assert_cmpint (ABS (apart), <=, (std::int64_t{1} << 32) / rate);
+    }
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -332,6 +351,7 @@ main (int argc, char **argv)
   g_test_add_func ("/clock/packets", clock_by_packets);
   g_test_add_func ("/clock/heaps", clock_heaps);
   g_test_add_func ("/clock/drift", clock_drift);
+  g_test_add_func ("/clock/back", clock_back);
   g_test_add_func ("/clock/both", clock_reports_over_packets);
   g_test_add_func ("/budget/repeats", budget_repeats);
   g_test_add_func ("/budget/flood", budget_flood);

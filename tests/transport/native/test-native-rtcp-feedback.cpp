@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Transport-wide feedback as GStreamer's session writes it, on packets that bear
 // our header extension.
-#include "plugin/transport/native/rtcp/transport-sequence.h"
+#include "plugin/transport/native/header-extensions.h"
 #include "tests/src/packets.h"
 #include "tests/transport/native/rtcp-log.h"
 
@@ -27,10 +27,12 @@ packet (unsigned i, bool marker)
       {.sequence = static_cast<std::uint16_t> (i), .marker = marker});
   Bytes bytes (plain.begin (), plain.begin () + 12);
   bytes[0] |= 0x10;
-  bytes.resize (12 + kTransportSequenceBytes);
-  g_assert_cmpuint (write_transport_sequence (std::span (bytes).subspan (12),
-                        kId, static_cast<std::uint16_t> (kFirst + i)),
-      ==, kTransportSequenceBytes);
+  bytes.resize (12 + 8);
+  g_assert_cmpuint (
+      write_extensions (std::span (bytes).subspan (12),
+          {.transport_sequence_id = kId,
+              .transport_sequence = static_cast<std::uint16_t> (kFirst + i)}),
+      ==, 8);
   bytes.insert (bytes.end (), plain.begin () + 12, plain.end ());
   return gst_buffer_new_memdup (bytes.data (), bytes.size ());
 }

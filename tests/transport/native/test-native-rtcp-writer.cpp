@@ -3,7 +3,7 @@
 // readers.
 #include "plugin/transport/native/rtcp/rtcp-writer.h"
 #include "plugin/transport/native/rtcp/rtx.h"
-#include "plugin/transport/native/rtcp/transport-sequence.h"
+#include "plugin/transport/native/header-extensions.h"
 #include "tests/src/packets.h"
 
 #include <gst/rtp/rtp.h>
@@ -253,12 +253,30 @@ writes_within_bounds ()
 static void
 rtx_and_extension ()
 {
-  std::uint8_t extension[kTransportSequenceBytes];
-  g_assert_cmpuint (write_transport_sequence (extension, 3, 0xabcd), ==, 8);
+  std::uint8_t extension[kMaxExtensionBytes];
+  const auto write = [&] (const HeaderExtensions &what, std::size_t room) {
+    return write_extensions (std::span (extension).first (room), what);
+  };
+  g_assert_cmpuint (write ({}, 16), ==, 0);
+  g_assert_cmpuint (
+      write ({.capture_time_id = 14, .capture_time = 0x0123456789abcdef}, 16),
+      ==, 16);
+  g_assert_cmpmem (extension, 16,
+      "\xbe\xde\0\3\xe7\x01\x23\x45\x67\x89\xab\xcd\xef\0\0\0", 16);
+  const HeaderExtensions both{.transport_sequence_id = 1,
+      .transport_sequence = 2,
+      .capture_time_id = 3,
+      .capture_time = 4};
+  g_assert_cmpuint (write (both, 15), ==, 0);
+  g_assert_cmpuint (write (both, 16), ==, 16);
+  g_assert_cmpmem (extension, 16, "\xbe\xde\0\3\x11\0\2\x37\0\0\0\0\0\0\0\4",
+      16);
+  g_assert_cmpuint (write ({.transport_sequence_id = 15}, 16), ==, 0);
+  const HeaderExtensions sequence{.transport_sequence_id = 3,
+      .transport_sequence = 0xabcd};
+  g_assert_cmpuint (write (sequence, 7), ==, 0);
+  g_assert_cmpuint (write (sequence, 8), ==, 8);
   g_assert_cmpmem (extension, 8, "\xbe\xde\0\1\x31\xab\xcd\0", 8);
-  g_assert_cmpuint (write_transport_sequence (extension, 0, 1), ==, 0);
-  g_assert_cmpuint (write_transport_sequence (extension, 15, 1), ==, 0);
-  g_assert_cmpuint (write_transport_sequence ({extension, 7}, 3, 1), ==, 0);
 
   // The original: padding, an extension of its own, two CSRCs.
   Bytes original = packets::rtp ({.ssrc = kVideo,
@@ -274,8 +292,8 @@ rtx_and_extension ()
 
   const RtxStamp stamp{.ssrc = kAudio, .sequence = 9, .payload_type = 97};
   for (const bool extended : {false, true}) {
-    const auto block = std::span<const std::uint8_t> (extension).first (
-        extended ? kTransportSequenceBytes : 0);
+    const auto block =
+        std::span<const std::uint8_t> (extension).first (extended ? 8 : 0);
     std::uint8_t header[64];
     const auto rtx = write_rtx_header (original, stamp, block, header);
     g_assert_true (rtx.has_value ());

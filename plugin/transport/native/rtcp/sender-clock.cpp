@@ -15,9 +15,9 @@ constexpr std::int64_t kReportsHold = 30 * kNtpSecond;
 // Between loopback and the scheduler nothing takes longer. Beyond, the clock the
 // report was written by is not ours any more.
 constexpr std::int64_t kSameClock = kNtpSecond / 4;
-// An encoder may hold pictures back for seconds, a report that is further from
-// the packets belongs to another line.
-constexpr double kNearPackets = 10; // s
+// An encoder may hold pictures back for seconds, and a report may count from the start of a
+// process that took seconds to open its input. What is further from the packets belongs to another line.
+constexpr double kNearPackets = 30; // s
 constexpr std::int64_t kWindow = 2 * kNtpSecond;
 // Such a delay is no jitter: the window's end is not waited for.
 constexpr double kLate = 5; // s
@@ -140,16 +140,38 @@ SenderClock::add_report (std::uint64_t now_ntp, std::uint64_t ntp,
   return jumped;
 }
 
+const SenderClock::Point *
+SenderClock::line (std::uint64_t now_ntp) const
+{
+  if (reports_hold (now_ntp))
+    return &by_reports_;
+  if (have_packets_)
+    return &by_packets_;
+  return have_reports_ ? &by_reports_ : nullptr;
+}
+
 std::optional<std::uint32_t>
 SenderClock::rtp_at (std::uint64_t ntp) const
 {
-  if (reports_hold (ntp))
-    return extrapolate (by_reports_, ntp);
-  if (have_packets_)
-    return extrapolate (by_packets_, ntp);
-  if (have_reports_)
-    return extrapolate (by_reports_, ntp);
-  return std::nullopt;
+  const Point *from = line (ntp);
+  if (!from)
+    return std::nullopt;
+  return extrapolate (*from, ntp);
+}
+
+std::optional<std::uint64_t>
+SenderClock::ntp_of (std::uint32_t rtp_time, std::uint64_t now_ntp) const
+{
+  const Point *from = line (now_ntp);
+  if (!from)
+    return std::nullopt;
+  const std::int64_t rate = clock_rate_;
+  const std::int64_t ticks =
+      static_cast<std::int32_t> (rtp_time - from->rtp_time);
+  // Seconds and their rest apart: the product stays within 64 bits.
+  return from->ntp
+      + static_cast<std::uint64_t> (
+          ticks / rate * kNtpSecond + ticks % rate * kNtpSecond / rate);
 }
 
 } // namespace restream::transport::native

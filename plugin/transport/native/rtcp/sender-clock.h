@@ -36,6 +36,9 @@ public:
 
   // Nothing until something came.
   std::optional<std::uint32_t> rtp_at (std::uint64_t ntp) const;
+  // The other way round, for an RTP time of about now.
+  std::optional<std::uint64_t> ntp_of (std::uint32_t rtp_time,
+      std::uint64_t now_ntp) const;
 
   // Reports that were not believed.
   unsigned refused_reports () const { return refused_reports_; }
@@ -47,6 +50,8 @@ private:
     std::uint32_t rtp_time = 0;
   };
 
+  // The line that counts now; null before there is one.
+  const Point *line (std::uint64_t now_ntp) const;
   std::uint32_t extrapolate (const Point &from, std::uint64_t ntp) const;
   // How much later than the line says; in RTP time, negative if earlier.
   std::int32_t lateness (const Point &line, std::uint64_t ntp,
