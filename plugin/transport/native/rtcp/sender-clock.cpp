@@ -169,9 +169,10 @@ SenderClock::ntp_of (std::uint32_t rtp_time, std::uint64_t now_ntp) const
   const std::int64_t ticks =
       static_cast<std::int32_t> (rtp_time - from->rtp_time);
   // Seconds and their rest apart: the product stays within 64 bits.
+  constexpr auto second = static_cast<std::int64_t> (kNtpSecond);
   return from->ntp
       + static_cast<std::uint64_t> (
-          ticks / rate * kNtpSecond + ticks % rate * kNtpSecond / rate);
+          ticks / rate * second + ticks % rate * second / rate);
 }
 
 } // namespace restream::transport::native
