@@ -8,7 +8,8 @@ const STRIP = 16; // the clock's height
 
 // FFmpeg: the milliseconds of the wall clock as a strip of black and white on top of each picture.
 export function startClock(children, port, { gop = 30, bitrate = '1M' } = {}) {
-  const to = (p) => `udp://127.0.0.1:${p}?pkt_size=1200`;
+  const start = String(Date.now() * 1000);
+  const to = (p) => ['-start_time_realtime', start, '-f', 'rtp', `udp://127.0.0.1:${p}?pkt_size=1200`];
   const bit = `floor(mod(T*1000+0.5,${2 ** BITS})/pow(2,floor(X*${BITS}/${WIDTH})))`;
   const graph = `color=black:size=${WIDTH}x${STRIP}:rate=30,realtime,settb=1/1000,setpts=RTCTIME/1000,`
     + `geq=lum='if(mod(${bit},2),235,16)':cb=128:cr=128,settb=1/90000,setpts=N*3000[clock];`
@@ -19,8 +20,8 @@ export function startClock(children, port, { gop = 30, bitrate = '1M' } = {}) {
     '-nostdin', '-loglevel', 'error', '-filter_complex', graph,
     '-map', '[v]', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-profile:v', 'baseline',
     '-pix_fmt', 'yuv420p', '-g', String(gop), '-keyint_min', String(gop), '-sc_threshold', '0', '-bf', '0', '-b:v', bitrate,
-    '-payload_type', '102', '-f', 'rtp', to(port),
-    '-map', '[a]', '-c:a', 'libopus', '-application', 'lowdelay', '-payload_type', '111', '-f', 'rtp', to(port + 1),
+    '-payload_type', '102', ...to(port),
+    '-map', '[a]', '-c:a', 'libopus', '-application', 'lowdelay', '-payload_type', '111', ...to(port + 1),
   ]);
 }
 
@@ -81,7 +82,18 @@ export async function watchClock(page) {
       const { contextTime, performanceTime } = audio.getOutputTimestamp();
       window.beeps.push(performance.timeOrigin + performanceTime + 1000 * (data - contextTime));
     };
-    window.ear = audio;
+    // What hearing itself takes: a sound of the page's own, by way of a stream.
+    const own = new OscillatorNode(audio);
+    const stream = audio.createMediaStreamDestination();
+    const ownEar = new AudioWorkletNode(audio, 'ear');
+    own.connect(stream);
+    audio.createMediaStreamSource(stream.stream).connect(ownEar).connect(audio.destination);
+    const begun = audio.currentTime + 0.3;
+    window.hearing = new Promise((done) => {
+      ownEar.port.onmessage = ({ data }) => done(1000 * (data - begun));
+    });
+    own.start(begun);
+    own.stop(begun + 0.05);
     audio.createMediaStreamSource(new MediaStream(video.srcObject.getAudioTracks())).connect(node).connect(audio.destination);
   }, { width: WIDTH, bits: BITS, strip: STRIP, ear: EAR });
 }
@@ -120,14 +132,15 @@ export async function lipSync(page, seconds) {
     const skew = await playoutSkew(page);
     if (skew !== null) skews.push(skew);
   }
-  const { flashes, beeps, overlooked } = await page.evaluate(() => (
-    { flashes: window.flashes, beeps: window.beeps, overlooked: window.overlooked }));
+  const { flashes, heard, hearing, overlooked } = await page.evaluate(async () => (
+    { flashes: window.flashes, heard: window.beeps, hearing: await window.hearing, overlooked: window.overlooked }));
+  const beeps = heard.map((at) => at - hearing);
   const offsets = [];
   for (const flash of flashes.filter((at) => at > from + 500)) {
     const nearest = beeps.reduce((best, at) => (Math.abs(at - flash) < Math.abs(best - flash) ? at : best), Infinity);
     if (Math.abs(nearest - flash) < 500) offsets.push(flash - nearest);
   }
   return {
-    flashes: offsets.length, overlooked, p50: quantile(offsets, 0.5), least: Math.min(...offsets), most: Math.max(...offsets), offsets, skews,
+    flashes: offsets.length, overlooked, hearing, p50: quantile(offsets, 0.5), least: Math.min(...offsets), most: Math.max(...offsets), offsets, skews,
   };
 }

@@ -4,6 +4,8 @@
 
 #include "common/bytes.h"
 
+#include <algorithm>
+
 namespace restream::transport::native {
 
 // Numbers a viewer's packets over all its media: what transport-wide feedback speaks of.
@@ -14,9 +16,13 @@ inline constexpr char kTransportSequenceUri[] =
 inline constexpr char kCaptureTimeUri[] =
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
 
+// The least and the greatest delay that the receiver is to play with.
+inline constexpr char kPlayoutDelayUri[] =
+    "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+
 inline constexpr std::uint8_t kMaxOneByteId = 14;
 inline constexpr std::size_t kExtensionHeaderBytes = 4;
-inline constexpr std::size_t kMaxExtensionBytes = kExtensionHeaderBytes + 12;
+inline constexpr std::size_t kMaxExtensionBytes = kExtensionHeaderBytes + 16;
 
 // Of one packet. An id of 0, or above kMaxOneByteId: without it.
 struct HeaderExtensions
@@ -25,6 +31,8 @@ struct HeaderExtensions
   std::uint16_t transport_sequence = 0;
   std::uint8_t capture_time_id = 0;
   std::uint64_t capture_time = 0; // NTP, 32.32
+  std::uint8_t playout_delay_id = 0;
+  unsigned least_delay_ms = 0; // up to 40,950; the greatest is not bounded
 };
 
 // Writes the whole block: goes after the fixed header and CSRCs, whose X bit the caller sets
@@ -39,7 +47,9 @@ write_extensions (std::span<std::uint8_t> out,
   // An element: the id and the length minus one, then so many bytes.
   const bool sequence = asked (extensions.transport_sequence_id);
   const bool capture = asked (extensions.capture_time_id);
-  const std::size_t used = (sequence ? 3u : 0u) + (capture ? 9u : 0u);
+  const bool delay = asked (extensions.playout_delay_id);
+  const std::size_t used =
+      (sequence ? 3u : 0u) + (capture ? 9u : 0u) + (delay ? 4u : 0u);
   const std::size_t padded = (used + 3) / 4 * 4;
   const std::size_t bytes = kExtensionHeaderBytes + padded;
   if (used == 0 || out.size () < bytes)
@@ -60,6 +70,13 @@ write_extensions (std::span<std::uint8_t> out,
     put_be32 (out, at + 5,
         static_cast<std::uint32_t> (extensions.capture_time));
     at += 9;
+  }
+  if (delay) {
+    // Twelve bits each, in units of 10 ms.
+    put_be32 (out, at,
+        std::uint32_t{extensions.playout_delay_id} << 28 | 2u << 24
+            | std::min (extensions.least_delay_ms / 10, 0xfffu) << 12 | 0xfffu);
+    at += 4;
   }
   while (at < bytes)
     out[at++] = 0;

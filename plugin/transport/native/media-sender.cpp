@@ -138,6 +138,7 @@ MediaSender::take_run (Media media, const PacketRing &ring, std::int64_t now_us,
   const Cursor &cursor = cursors_[index_of (media)];
   std::size_t overhead = kMaxRtpOverhead
       + (settings.transport_sequence_id || settings.capture_time_id
+                  || settings.playout_delay_id
               ? kMaxExtensionBytes
               : 0);
   std::int64_t ticks =
@@ -189,6 +190,15 @@ MediaSender::tells_capture_time (Media media, std::int64_t now_us) const
 }
 
 bool
+MediaSender::tells_playout_delay (Media media, std::int64_t now_us) const
+{
+  return media == Media::video
+      && settings_.media[index_of (media)].playout_delay_id
+      && settings_.media[index_of (Media::audio)].active
+      && now_us < cursors_[index_of (media)].began_us + kTellDelayUs;
+}
+
+bool
 MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
     const Path &path, std::int64_t now_us)
 {
@@ -224,7 +234,9 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
       cursor.next = next;
       break;
     }
-    Extra extra;
+    Extra extra{.before = {},
+        .capture_time = {},
+        .playout_delay = tells_playout_delay (media, now_us)};
     if (is_redundant (media, now_us)) {
       extra.before = ring.find (run[0].packet->sequence - 1);
       if (extra.before.packet)
@@ -311,6 +323,10 @@ MediaSender::write_packet (std::uint8_t *out, Media media,
     extensions.capture_time_id = settings.capture_time_id;
     extensions.capture_time = *extra.capture_time;
   }
+  if (extra.playout_delay) {
+    extensions.playout_delay_id = settings.playout_delay_id;
+    extensions.least_delay_ms = kPictureBesideSoundMs;
+  }
   if (std::size_t extended =
           write_extensions ({out + bytes, kMaxExtensionBytes}, extensions)) {
     out[0] |= 0x10;
@@ -360,9 +376,7 @@ MediaSender::retransmit (Media media, const PacketRing::Entry &entry,
     if (settings.transport_sequence_id)
       extended = write_extensions (extension,
           {.transport_sequence_id = settings.transport_sequence_id,
-              .transport_sequence = transport_sequence_++,
-              .capture_time_id = 0,
-              .capture_time = 0});
+              .transport_sequence = transport_sequence_++});
     std::uint64_t sequence = cursor.rtx_sequence++;
     RtxStamp rtx = {settings.rtx_ssrc, static_cast<std::uint16_t> (sequence),
         *settings.rtx_payload_type};

@@ -34,6 +34,7 @@ struct MediaSettings
   // Header extensions; 0 = none.
   std::uint8_t transport_sequence_id = 0;
   std::uint8_t capture_time_id = 0;
+  std::uint8_t playout_delay_id = 0;
 };
 
 struct SenderSettings
@@ -79,6 +80,10 @@ private:
   // Who is further behind loses the packets in between.
   static constexpr std::int64_t kMaxLagUs = 500'000;
   static constexpr std::size_t kMaxHeader = 12 + 4 * 15 + kMaxExtensionBytes;
+  // Chromium plays sound some 60 ms after it came, and holds the picture back to match, which takes it ten seconds to
+  // find out. So it is told, for so long after each beginning that losses do not matter.
+  static constexpr unsigned kPictureBesideSoundMs = 100;
+  static constexpr std::int64_t kTellDelayUs = 2'000'000;
   // A receiver reckons the capture times in between.
   static constexpr std::int64_t kCaptureTimeEveryUs = 1'000'000;
   // A viewer that reports so much of 256 lost gets its audio twice, for so long.
@@ -118,11 +123,13 @@ private:
       std::int64_t now_us) const;
   bool is_redundant (Media media, std::int64_t now_us) const;
   bool tells_capture_time (Media media, std::int64_t now_us) const;
-  // What one packet has and its like have not: it goes out alone.
+  bool tells_playout_delay (Media media, std::int64_t now_us) const;
+  // What not every packet has.
   struct Extra
   {
     PacketRing::Entry before; // borne once more
     std::optional<std::uint64_t> capture_time; // NTP
+    bool playout_delay = false;
   };
   std::size_t write_packet (std::uint8_t *out, Media media,
       const PacketRing::Entry &entry, const ViewerLine::Stamp &stamp,

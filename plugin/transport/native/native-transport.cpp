@@ -53,7 +53,7 @@ NativeTransport::capabilities () const
       .rtx = true,
       .red = true,
       .feedback = {"nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"},
-      .extensions = {kTransportSequenceUri, kCaptureTimeUri},
+      .extensions = {kTransportSequenceUri, kCaptureTimeUri, kPlayoutDelayUri},
   };
   return capabilities;
 }

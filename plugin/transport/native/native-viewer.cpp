@@ -208,6 +208,8 @@ NativeViewer::sender_settings () const
         sent.transport_sequence_id = id;
       else if (extension.uri == kCaptureTimeUri)
         sent.capture_time_id = id;
+      else if (extension.uri == kPlayoutDelayUri)
+        sent.playout_delay_id = id;
     }
   }
   return settings;

@@ -22,6 +22,7 @@ struct BenchOptions
   bool rtx = true;
   std::uint8_t transport_sequence_id = 0;
   std::uint8_t capture_time_id = 0;
+  std::uint8_t playout_delay_id = 0;
   bool audio = true;
   bool red = false;
   InstantStart start{};
@@ -37,6 +38,7 @@ struct Received
   std::uint32_t ssrc;
   std::optional<std::uint16_t> transport_sequence;
   std::optional<std::uint64_t> capture_time;
+  std::optional<unsigned> playout_delay; // both, as they are
   Bytes payload;
 };
 
@@ -123,6 +125,7 @@ public:
         .ssrc = be32 (p, 8),
         .transport_sequence = {},
         .capture_time = {},
+        .playout_delay = {},
         .payload = {}};
     std::size_t at = 12;
     if (p[0] & 0x10) {
@@ -140,6 +143,9 @@ public:
     if (element[0] >> 4 == expected.transport_sequence_id) {
       g_assert_cmpuint (element[0] & 0xf, ==, 1);
       r.transport_sequence = be16 (element, 1);
+    } else if (element[0] >> 4 == expected.playout_delay_id) {
+      g_assert_cmpuint (element[0] & 0xf, ==, 2);
+      r.playout_delay = be32 (element, 0) & 0xffffff;
     } else {
       g_assert_cmpuint (element[0] >> 4, ==, expected.capture_time_id);
       g_assert_cmpuint (element[0] & 0xf, ==, 7);
@@ -179,7 +185,8 @@ private:
         .rtx_ssrc = kRtxSsrc,
         .red_payload_type = {},
         .transport_sequence_id = options.transport_sequence_id,
-        .capture_time_id = options.capture_time_id};
+        .capture_time_id = options.capture_time_id,
+        .playout_delay_id = options.playout_delay_id};
     if (options.rtx)
       settings.media[index_of (Media::video)].rtx_payload_type = kRtxType;
     settings.media[index_of (Media::audio)] = {.active = options.audio,
@@ -191,7 +198,8 @@ private:
         .rtx_ssrc = 0,
         .red_payload_type = {},
         .transport_sequence_id = options.transport_sequence_id,
-        .capture_time_id = options.capture_time_id};
+        .capture_time_id = options.capture_time_id,
+        .playout_delay_id = options.playout_delay_id};
     if (options.red)
       settings.media[index_of (Media::audio)].red_payload_type = kRedType;
     return settings;

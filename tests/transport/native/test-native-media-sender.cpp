@@ -401,6 +401,29 @@ redundancy ()
     g_assert_cmpuint (packet.payload_type, ==, kAudioType);
 }
 
+// The picture is held back from the beginning as long as the sound will be; not where there is none.
+void
+playout_delays ()
+{
+  for (const bool audio : {true, false}) {
+    Bench bench (
+        {.transport_sequence_id = 3, .playout_delay_id = 12, .audio = audio});
+    std::uint16_t sequence = 0;
+    for (unsigned i = 0; i < 80; i++) {
+      bench.push (bench.video.make (run_of (sequence, 3),
+          i == 0 ? std::optional (0u) : std::nullopt, bench.now_us));
+      sequence = static_cast<std::uint16_t> (sequence + 3);
+      bench.serve ();
+      for (const Received &packet : bench.take ()) {
+        g_assert_true (packet.playout_delay.has_value () == (audio && i < 40));
+        if (packet.playout_delay)
+          g_assert_cmphex (*packet.playout_delay, ==, 10u << 12 | 0xfff);
+      }
+      bench.now_us += 50'000;
+    }
+  }
+}
+
 // Once a second and in a packet of its own size, whatever comes with it; by the sender's clock.
 void
 capture_times ()
@@ -454,6 +477,7 @@ main (int argc, char **argv)
   g_test_add_func ("/media-sender/roll-over", roll_over);
   g_test_add_func ("/media-sender/transport-sequences", transport_sequences);
   g_test_add_func ("/media-sender/capture-times", capture_times);
+  g_test_add_func ("/media-sender/playout-delays", playout_delays);
   g_test_add_func ("/media-sender/nack-rtx", nack_by_rtx);
   g_test_add_func ("/media-sender/nack-same", nack_without_rtx);
   g_test_add_func ("/media-sender/nack-flood", nack_flood);

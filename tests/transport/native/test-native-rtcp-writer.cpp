@@ -272,6 +272,9 @@ rtx_and_extension ()
   g_assert_cmpmem (extension, 16, "\xbe\xde\0\3\x11\0\2\x37\0\0\0\0\0\0\0\4",
       16);
   g_assert_cmpuint (write ({.transport_sequence_id = 15}, 16), ==, 0);
+  const HeaderExtensions delay{.playout_delay_id = 12, .least_delay_ms = 50};
+  g_assert_cmpuint (write (delay, 16), ==, 8);
+  g_assert_cmpmem (extension, 8, "\xbe\xde\0\1\xc2\0\x5f\xff", 8);
   const HeaderExtensions sequence{.transport_sequence_id = 3,
       .transport_sequence = 0xabcd};
   g_assert_cmpuint (write (sequence, 7), ==, 0);
