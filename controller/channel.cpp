@@ -453,6 +453,12 @@ Channel::remove_viewer (const std::string &viewer)
 }
 
 void
+Channel::expect_sender ()
+{
+  g_signal_emit_by_name (src_.get (), "expect-sender");
+}
+
+void
 Channel::refuse_viewers ()
 {
   if (state_ == State::open)

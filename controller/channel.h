@@ -90,6 +90,8 @@ public:
   void update_ice (const std::string &viewer, const std::string &fragment,
       IceCallback callback);
   void remove_viewer (const std::string &viewer);
+  // The sender of before has ended: the next one is let in at once.
+  void expect_sender ();
   // From now on no new viewer.
   void refuse_viewers ();
   // Says goodbye to the viewers, for at most the timeout, and releases the ports.

@@ -67,12 +67,12 @@ WebrtcSubsystem::channel_options (const WebrtcOptions &options) const
   return channel;
 }
 
-Result<std::vector<std::string>>
+Result<void>
 WebrtcSubsystem::on_process_start (const std::string &id,
     const ProcessConfig &config)
 {
   if (!config.webrtc.enabled || !config_.webrtc_enable)
-    return std::vector<std::string> ();
+    return {};
   if (find (id))
     return Error{Code::conflict, "webrtc: the process has a stream already"};
   Channel::Observer observer;
@@ -90,13 +90,23 @@ WebrtcSubsystem::on_process_start (const std::string &id,
       std::move (observer));
   if (!channel)
     return channel.error ().wrap ("webrtc");
-  auto legs = rtp_leg_arguments (config.webrtc, (*channel)->port (),
-      g_get_real_time ());
   log_event (G_LOG_LEVEL_INFO, id,
       "stream on ports " + std::to_string ((*channel)->port ()) + " and "
           + std::to_string ((*channel)->port () + 1));
   channels_[id] = *std::move (channel);
-  return legs;
+  return {};
+}
+
+std::vector<std::string>
+WebrtcSubsystem::run_arguments (const std::string &id,
+    const ProcessConfig &config)
+{
+  Channel *channel = find (id);
+  if (!channel)
+    return {};
+  channel->expect_sender ();
+  return rtp_leg_arguments (config.webrtc, channel->port (),
+      g_get_real_time ());
 }
 
 void

@@ -38,7 +38,9 @@ public:
   WebrtcSubsystem (const Config &config, Environment environment);
   ~WebrtcSubsystem () override;
 
-  Result<std::vector<std::string>> on_process_start (const std::string &id,
+  Result<void> on_process_start (const std::string &id,
+      const ProcessConfig &config) override;
+  std::vector<std::string> run_arguments (const std::string &id,
       const ProcessConfig &config) override;
   void before_process_stop (const std::string &id) override;
   void on_process_stop (const std::string &id,

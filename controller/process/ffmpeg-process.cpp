@@ -208,15 +208,19 @@ FfmpegProcess::spawn ()
 Result<void>
 FfmpegProcess::try_spawn ()
 {
+  arguments_ = command_.arguments;
+  if (command_.appended)
+    for (std::string &argument : command_.appended ())
+      arguments_.push_back (std::move (argument));
   Owned<char> path (g_find_program_in_path (settings_.binary.c_str ()));
   if (!path)
     return Error{Code::internal,
         "cannot run " + settings_.binary + ": no such program"};
-  const bool reports = takes_reports (settings_.binary, command_.arguments);
+  const bool reports = takes_reports (settings_.binary, arguments_);
   std::vector<const char *> argv = {path.get ()};
   if (reports)
     argv.insert (argv.end (), {"-progress", "pipe:3"});
-  for (const std::string &argument : command_.arguments)
+  for (const std::string &argument : arguments_)
     argv.push_back (argument.c_str ());
   argv.push_back (nullptr);
   const char *environment[] = {nullptr};

@@ -69,6 +69,8 @@ struct FfmpegSettings
 struct FfmpegCommand
 {
   std::vector<std::string> arguments; // without the binary
+  // What comes behind them, asked for before each run; may be null.
+  std::function<std::vector<std::string> ()> appended;
   bool reconnect = false;
   std::uint64_t reconnect_delay_ms = 0;
   std::uint64_t stale_timeout_s = 0; // 0 = never
@@ -112,10 +114,8 @@ public:
   bool reconnect_pending () const { return reconnect_timer_.active (); }
   std::int64_t seconds_in_state () const;
   std::int64_t reconnect_seconds () const; // -1 = none pending
-  const std::vector<std::string> &arguments () const
-  {
-    return command_.arguments;
-  }
+  // Of the last run.
+  const std::vector<std::string> &arguments () const { return arguments_; }
   Progress progress () const;
   // The same by streams, whose ids it does not know.
   ProcessProgress stream_progress () const;
@@ -143,6 +143,7 @@ private:
   const FfmpegSettings settings_;
   const std::shared_ptr<UsageSampler> sampler_;
   FfmpegCommand command_;
+  std::vector<std::string> arguments_;
   ExecState state_ = ExecState::finished;
   StateCounts state_counts_;
   std::int64_t state_since_us_;

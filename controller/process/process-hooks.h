@@ -9,17 +9,20 @@
 
 namespace restream {
 
-// What takes part in a process's ordered start and stop. Not called for a
-// reconnect, a restart or a reload: what a start has set up outlives them.
+// What takes part in a process's ordered start and stop. What a start has set up outlives
+// reconnects, restarts and reloads.
 // Thread: main.
 class ProcessHooks
 {
 public:
   virtual ~ProcessHooks () = default;
-  // Before FFmpeg runs. Returns arguments to append to FFmpeg's; an error refuses
-  // the start, and then nothing may be left behind.
-  virtual Result<std::vector<std::string>> on_process_start (
-      const std::string &id, const ProcessConfig &config) = 0;
+  // Before FFmpeg runs. An error refuses the start, and then nothing may be left behind.
+  virtual Result<void> on_process_start (const std::string &id,
+      const ProcessConfig &config) = 0;
+  // Before each run of FFmpeg, reconnects and the like included: the run before has ended. Returns
+  // arguments to append to FFmpeg's.
+  virtual std::vector<std::string> run_arguments (const std::string &id,
+      const ProcessConfig &config) = 0;
   // A stop has been ordered; FFmpeg still runs.
   virtual void before_process_stop (const std::string &id) = 0;
   // FFmpeg has ended. done is called exactly once, in bounded time; until then

@@ -133,10 +133,8 @@ Task::begin ()
     if (auto ok = resolve (); !ok)
       return refuse (ok.error ());
   if (ProcessHooks *hooks = environment_.hooks ()) {
-    auto arguments = hooks->on_process_start (id (), config_);
-    if (!arguments)
-      return refuse (arguments.error ());
-    appended_ = *std::move (arguments);
+    if (auto ok = hooks->on_process_start (id (), config_); !ok)
+      return refuse (ok.error ());
   }
   phase_ = Phase::active;
   run ();
@@ -186,11 +184,25 @@ Task::make_folders ()
     process_->note ("cannot make " + folder + ": " + g_strerror (errno));
 }
 
+std::vector<std::string>
+Task::run_arguments ()
+{
+  ProcessHooks *hooks = environment_.hooks ();
+  appended_ = hooks ? hooks->run_arguments (id (), config_)
+                    : std::vector<std::string> ();
+  return appended_;
+}
+
 void
 Task::run ()
 {
   make_folders ();
-  process_->start ({.arguments = command (),
+  process_->start ({.arguments = resolved_->arguments (),
+      .appended =
+          [weak = weak_from_this ()] {
+            auto self = weak.lock ();
+            return self ? self->run_arguments () : std::vector<std::string> ();
+          },
       .reconnect = config_.reconnect,
       .reconnect_delay_ms = config_.reconnect_delay_s * 1000,
       .stale_timeout_s = config_.stale_timeout_s,

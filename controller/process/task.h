@@ -107,6 +107,7 @@ private:
   void make_folders ();
   void run ();
   void restart_ffmpeg (Done done);
+  std::vector<std::string> run_arguments ();
   void end (Done done);
   void ended ();
 
@@ -118,7 +119,7 @@ private:
   Order order_ = Order::stop;
   Phase phase_ = Phase::idle;
   bool start_pending_ = false; // ordered while stopping
-  std::vector<std::string> appended_; // by the hook
+  std::vector<std::string> appended_; // by the hook, to the last run
   std::vector<Done> waiters_; // for the end of stopping
   Timer retry_timer_;
   std::int64_t retry_at_us_ = 0;

@@ -603,6 +603,29 @@ install_properties (GObjectClass *klass)
 }
 
 static void
+expect_sender (GstElement *element)
+{
+  GST_RTP_RESTREAM_SRC (element)->impl->streamer.expect_sender ();
+}
+
+static void
+install_signals (GObjectClass *object_class)
+{
+  /**
+   * GstRtpRestreamSrc::expect-sender:
+   * @object: the #GstRtpRestreamSrc
+   *
+   * Tells that the program that sends has ended, so that the next one is let in at once and not after
+   * #GstRtpRestreamSrc:takeover-time. Any thread.
+   *
+   * Since: 0.1
+   */
+  g_signal_new_class_handler ("expect-sender", G_TYPE_FROM_CLASS (object_class),
+      static_cast<GSignalFlags> (G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+      G_CALLBACK (expect_sender), nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
+}
+
+static void
 gst_rtp_restream_src_class_init (GstRtpRestreamSrcClass *klass)
 {
   auto *object_class = G_OBJECT_CLASS (klass);
@@ -612,6 +635,7 @@ gst_rtp_restream_src_class_init (GstRtpRestreamSrcClass *klass)
   object_class->get_property = gst_rtp_restream_src_get_property;
   object_class->finalize = gst_rtp_restream_src_finalize;
   install_properties (object_class);
+  install_signals (object_class);
 
   element_class->change_state =
       GST_DEBUG_FUNCPTR (gst_rtp_restream_src_change_state);

@@ -42,6 +42,13 @@ Intake::reset (
   early_ = {};
 }
 
+void
+Intake::release (std::int64_t now_us)
+{
+  for (Media m : kAllMedia)
+    of (m).guard.release (now_us);
+}
+
 Intake::Outcome
 Intake::receive (Media port, std::span<const std::uint8_t> datagram,
     const sockaddr_storage &source, std::int64_t now_us,

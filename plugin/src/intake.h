@@ -56,6 +56,9 @@ public:
       const sockaddr_storage &source, std::int64_t now_us,
       std::uint64_t arrival_ns, std::int64_t takeover_us);
 
+  // The senders of both media are known to have ended.
+  void release (std::int64_t now_us);
+
   std::optional<std::uint8_t> payload_type (Media media) const
   {
     return of (media).payload_type;

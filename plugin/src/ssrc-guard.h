@@ -23,7 +23,7 @@ public:
   Verdict admit (std::uint32_t ssrc, std::int64_t now_us,
       std::int64_t takeover_us);
 
-  // The holder said goodbye: the next sender need not wait. Packets of the old
+  // The holder said goodbye, or is known to have ended: the next sender need not wait. Packets of the old
   // one that were overtaken by its goodbye still pass.
   void release (std::int64_t now_us);
 

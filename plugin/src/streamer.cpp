@@ -362,6 +362,9 @@ Streamer::receive (Media port)
   }
   intake_.counters (port).overflow.set (receiver_->overflow ());
   const Now now = read_clocks ();
+  if (expect_sender_.load (std::memory_order_relaxed)
+      && expect_sender_.exchange (false))
+    intake_.release (now.monotonic_us);
   const auto count = static_cast<unsigned> (n);
   GstFlowReturn flow = GST_FLOW_OK;
   for (unsigned i = 0; i < count && flow == GST_FLOW_OK; i++)

@@ -56,6 +56,9 @@ public:
   // Any thread. To be called after a change of the tunables.
   void wake ();
 
+  // Any thread. The senders have ended: the next ones need not wait for their silence.
+  void expect_sender () { expect_sender_ = true; }
+
   // Any thread.
   void add_stats (GstStructure *stats) const;
   Ref<GstCaps> current_caps (Media media) const;
@@ -121,6 +124,7 @@ private:
   std::atomic<bool> playing_{false};
   std::atomic<bool> restart_{false};
   std::atomic<bool> eos_requested_{false};
+  std::atomic<bool> expect_sender_{false}; // needs no wake ()
   std::atomic<bool> ended_{false};
   mutable std::mutex lock_;
   std::array<Medium, kMediaCount> media_;

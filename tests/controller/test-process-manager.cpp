@@ -25,14 +25,20 @@ struct Recorder : ProcessHooks
     return task->process ().running () ? name_of (task->process ().state ())
                                        : "ended";
   }
-  Result<std::vector<std::string>> on_process_start (const std::string &id,
+  Result<void> on_process_start (const std::string &id,
       const ProcessConfig &) override
   {
     calls += "start(" + exec (id) + ") ";
     if (refuse)
       return Error{Code::internal, "no ports left"};
-    return std::vector<std::string>{"leg", "run"};
+    return {};
   }
+  std::vector<std::string> run_arguments (const std::string &,
+      const ProcessConfig &) override
+  {
+    return {"leg" + std::to_string (++runs), "run"};
+  }
+  unsigned runs = 0;
   void before_process_stop (const std::string &id) override
   {
     calls += "before(" + exec (id) + ") ";
@@ -125,7 +131,7 @@ order_of_calls ()
   g_assert_true (f.add (config ("a")).has_value ());
   const Task *task = f.manager.find ("a");
   g_assert_true (task->command ()
-      == std::vector<std::string> ({"-i", "x", "run", "leg", "run"}));
+      == std::vector<std::string> ({"-i", "x", "run", "leg1", "run"}));
   g_assert_true (task->process ().arguments () == task->command ());
   g_assert_true (f.stop ("a"));
   g_assert_cmpstr (f.hooks.calls.c_str (), ==,
@@ -202,6 +208,9 @@ reconnect_is_no_start ()
   wait_until (
       [&] { return restarted && process.state () == ExecState::running; });
   g_assert_cmpint (process.pid (), !=, pid);
+  // What the hook adds is of each run.
+  g_assert_cmpstr (process.arguments ()[3].c_str (), ==, "leg2");
+  g_assert_true (f.manager.find ("a")->command () == process.arguments ());
   pid = process.pid ();
   kill (pid, SIGKILL);
   wait_until ([&] {

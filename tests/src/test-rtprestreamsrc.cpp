@@ -230,6 +230,30 @@ GST_START_TEST (test_second_sender_waits)
 }
 GST_END_TEST;
 
+// Who knows that a sender has ended says so, and the next one is let in with its first packet, once.
+GST_START_TEST (test_expected_sender)
+{
+  Fixture f;
+  g_object_set (f.element (), "takeover-time", 3600000u, nullptr);
+  f.play ();
+  for (Media media : restream::kAllMedia)
+    f.send (media, packets::rtp ({.ssrc = 1}));
+  f.video.wait_buffers (1);
+  f.audio.wait_buffers (1);
+  g_signal_emit_by_name (f.element (), "expect-sender");
+  // What was on its way still passes.
+  f.send (Media::video, packets::rtp ({.ssrc = 1, .sequence = 2}));
+  for (Media media : restream::kAllMedia)
+    f.send (media, packets::rtp ({.ssrc = 2}));
+  f.video.wait_buffers (3);
+  f.audio.wait_buffers (2);
+  f.send (Media::video, packets::rtp ({.ssrc = 3}));
+  f.wait_stat ("video.dropped.other-ssrc", 1);
+  fail_unless_equals_uint64 (f.stat ("video.ssrc"), 2);
+  fail_unless_equals_uint64 (f.stat ("audio.ssrc"), 2);
+}
+GST_END_TEST;
+
 GST_START_TEST (test_takeover_after_silence)
 {
   Fixture f;
@@ -515,6 +539,7 @@ rtprestreamsrc_suite (void)
   tcase_add_test (tc, test_rtcp_never_leaves_a_media_pad);
   tcase_add_test (tc, test_report_ahead_of_its_medium);
   tcase_add_test (tc, test_second_sender_waits);
+  tcase_add_test (tc, test_expected_sender);
   tcase_add_test (tc, test_takeover_after_silence);
   tcase_add_test (tc, test_garbage_is_dropped);
   tcase_add_test (tc, test_any_datagram_size);
