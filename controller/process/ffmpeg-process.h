@@ -69,12 +69,12 @@ struct FfmpegSettings
 struct FfmpegCommand
 {
   std::vector<std::string> arguments; // without the binary
-  // What comes behind them, asked for before each run; may be null.
-  std::function<std::vector<std::string> ()> appended;
   bool reconnect = false;
   std::uint64_t reconnect_delay_ms = 0;
   std::uint64_t stale_timeout_s = 0; // 0 = never
   ProcessLimits limits;
+  // What comes behind the arguments, asked for before each run; may be null.
+  std::function<std::vector<std::string> ()> appended;
 };
 
 // One supervised FFmpeg: started again after every end while it is wanted and its

@@ -198,15 +198,14 @@ Task::run ()
 {
   make_folders ();
   process_->start ({.arguments = resolved_->arguments (),
-      .appended =
-          [weak = weak_from_this ()] {
-            auto self = weak.lock ();
-            return self ? self->run_arguments () : std::vector<std::string> ();
-          },
       .reconnect = config_.reconnect,
       .reconnect_delay_ms = config_.reconnect_delay_s * 1000,
       .stale_timeout_s = config_.stale_timeout_s,
-      .limits = config_.limits});
+      .limits = config_.limits,
+      .appended = [weak = weak_from_this ()] {
+        auto self = weak.lock ();
+        return self ? self->run_arguments () : std::vector<std::string> ();
+      }});
 }
 
 void
