@@ -78,22 +78,76 @@ function fail(text) {
   byId('processes').dataset.stale = 'true';
 }
 
+// Of the login, as long as the page is open.
+const tokens = { access: '', refresh: '' };
+
+async function api(path, token, options = {}) {
+  return fetch(path, {
+    ...options,
+    headers: { Accept: 'application/json', ...(token && { Authorization: `Bearer ${token}` }), ...options.headers },
+    cache: 'no-store',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+}
+
+// With the access token, which lasts some minutes, or the next one.
+async function getProcesses() {
+  const path = 'api/v3/process?filter=config,state';
+  const response = await api(path, tokens.access);
+  if (response.status !== 401 || !tokens.refresh) return response;
+  const renewed = await api('api/login/refresh', tokens.refresh);
+  if (!renewed.ok) return response;
+  tokens.access = (await renewed.json()).access_token;
+  return api(path, tokens.access);
+}
+
+byId('login').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const button = event.target.querySelector('button');
+  button.disabled = true; // a wrong login is answered late
+  try {
+    const response = await api('api/login', '', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ username: byId('user').value, password: byId('password').value }),
+    });
+    if (response.status === 401) notice('The user or the password is wrong.', 'bad');
+    else if (!response.ok) notice(`The server refuses the login: status ${response.status}.`, 'bad');
+    else {
+      const answer = await response.json();
+      [tokens.access, tokens.refresh] = [answer.access_token, answer.refresh_token];
+      event.target.hidden = true;
+      event.target.reset();
+      await refresh();
+    }
+  } catch {
+    notice('The server cannot be reached.', 'bad');
+  } finally {
+    button.disabled = false;
+  }
+});
+
 let shown = '';
 
 async function refresh() {
   let response;
   try {
-    response = await fetch('api/v3/process?filter=config,state', {
-      headers: { Accept: 'application/json' },
-      cache: 'no-store',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+    response = await getProcesses();
   } catch {
     fail('The server cannot be reached. Trying again.');
     return;
   }
-  if (response.status === 401 || response.status === 403) {
-    fail('The process API of this server asks for a login, which this page does not offer. Player pages work by their own address: play/ and the process’s id.');
+  if (response.status === 401) {
+    shown = '';
+    byId('processes').replaceChildren();
+    byId('count').textContent = '';
+    notice('Log in to see the processes. Player pages need no login: play/ and the process’s id.');
+    byId('login').hidden = false;
+    byId('user').focus();
+    return;
+  }
+  if (response.status === 403) {
+    fail('The process API of this server does not serve this address.');
     return;
   }
   let processes;
@@ -120,6 +174,6 @@ async function refresh() {
 }
 
 for (;;) {
-  if (!document.hidden) await refresh();
+  if (!document.hidden && byId('login').hidden) await refresh();
   await new Promise((done) => setTimeout(done, REFRESH_MS));
 }

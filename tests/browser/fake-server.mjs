@@ -22,6 +22,7 @@ export async function serve(prefix = '') {
     requests: [],
     whep: (request, response) => response.writeHead(404).end(),
     api: (request, response) => response.writeHead(404).end(),
+    login: (request, response) => response.writeHead(404).end(),
   };
   const server = createServer(async (request, response) => {
     const url = request.url.split('?')[0];
@@ -42,6 +43,7 @@ export async function serve(prefix = '') {
     }
     if (below.startsWith('/whep/')) return fake.whep(request, response, body);
     if (below.startsWith('/api/v3/process')) return fake.api(request, response);
+    if (below.startsWith('/api/login')) return fake.login(request, response, body);
     return response.writeHead(404).end();
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));

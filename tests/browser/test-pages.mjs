@@ -165,11 +165,10 @@ test('list: processes', async ({ fake, page }) => {
 });
 
 test('list: failures', async ({ fake, page }) => {
-  fake.api = (request, response) => response.writeHead(401, { 'Content-Type': 'application/json' }).end('{"code":401,"message":"Unauthorized","details":[]}');
+  fake.api = (request, response) => response.writeHead(403).end();
   await page.goto(`${fake.base}/`);
   const notice = (text) => until(text, async () => (await page.textContent('#notice')).includes(text));
-  await notice('asks for a login');
-  await page.screenshot({ path: artefact('list-401.png') });
+  await notice('does not serve this address');
   fake.api = (request, response) => response.writeHead(500).end();
   await notice('status 500');
   fake.api = (request, response) => json(response, { a: 1 });
@@ -179,6 +178,45 @@ test('list: failures', async ({ fake, page }) => {
   fake.api = (request, response) => json(response, processes);
   await page.waitForSelector('.process');
   assert.equal(await page.isVisible('#notice'), false);
+});
+
+test('list: login', async ({ fake, page }) => {
+  let access = '';
+  const logins = [];
+  const refused = (response, status) => response.writeHead(status, { 'Content-Type': 'application/json' }).end('{"code":401,"message":"Unauthorized","details":[]}');
+  fake.api = (request, response) => (access && request.headers.authorization === `Bearer ${access}` ? json(response, processes) : refused(response, 401));
+  fake.login = (request, response, body) => {
+    if (request.method === 'GET') {
+      if (request.headers.authorization !== 'Bearer later') return refused(response, 401);
+      access = 'second';
+      return json(response, { access_token: access });
+    }
+    logins.push(JSON.parse(body));
+    if (logins.at(-1).password !== 'right <&"') return refused(response, 401);
+    access = 'first';
+    return json(response, { access_token: access, refresh_token: 'later' });
+  };
+  await page.goto(`${fake.base}/`);
+  const notice = (text) => until(text, async () => (await page.textContent('#notice')).includes(text));
+  await notice('Log in to see');
+  await page.screenshot({ path: artefact('list-login.png') });
+  await page.fill('#user', 'admin');
+  await page.fill('#password', 'wrong');
+  await page.click('#login button');
+  await notice('is wrong');
+  assert.equal(await page.locator('.process').count(), 0);
+  await page.fill('#password', 'right <&"');
+  await page.click('#login button');
+  await page.waitForSelector('.process');
+  assert.equal(await page.isVisible('#login'), false);
+  assert.deepEqual(logins.at(-1), { username: 'admin', password: 'right <&"' });
+  // The access token is renewed; when that is over, too, the page asks again.
+  access = 'third';
+  await until('another token', () => access === 'second');
+  access = '';
+  fake.login = (request, response) => refused(response, 401);
+  await notice('Log in to see');
+  assert.equal(await page.locator('.process').count(), 0);
 });
 
 // A legal answer from a server that nobody is behind: ICE fails or times out.

@@ -125,8 +125,8 @@ class Process:
 
 
 def without_leaks(env):
-    """Leaks are looked for where they would be ours; elsewhere there is no need of the slow way up the stack."""
-    return {**env, "ASAN_OPTIONS": env.get("ASAN_OPTIONS", "") + ":detect_leaks=0:fast_unwind_on_malloc=1"}
+    """Leaks are looked for where they would be ours."""
+    return {**env, "ASAN_OPTIONS": env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 
 def sanitizer_env(env):
