@@ -48,7 +48,8 @@ resolved (const std::string &address)
   char *path = g_canonicalize_filename (address.c_str (), "/core");
   std::string text = path;
   g_free (path);
-  return text;
+  // On Linux two slashes are as good as one.
+  return text.starts_with ("//") ? text.substr (1) : text;
 }
 
 } // namespace
