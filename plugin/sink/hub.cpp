@@ -250,17 +250,23 @@ Hub::push (Media media, Ref<GstBufferList> list, GstClockTime arrival)
   transport::PacketBatch batch (media, input.timeline->clock_rate (),
       std::move (list), bytes, arrival, join_index);
   transport_.push (batch);
+  // Older than a packet it would tell of another time.
+  if (auto early = std::exchange (input.early_report, std::nullopt))
+    if (auto mapped = input.timeline->find (early->ssrc, early->rtp_time))
+      transport_.report (media, {.ntp = early->ntp, .rtp_time = *mapped});
 }
 
 void
 Hub::report (Media media, std::uint32_t ssrc, std::uint64_t ntp,
     std::uint32_t rtp_time)
 {
-  const Input &input = inputs_[index_of (media)];
+  Input &input = inputs_[index_of (media)];
   if (!input.timeline)
     return;
   if (auto mapped = input.timeline->find (ssrc, rtp_time))
     transport_.report (media, {.ntp = ntp, .rtp_time = *mapped});
+  else
+    input.early_report = {.ssrc = ssrc, .ntp = ntp, .rtp_time = rtp_time};
 }
 
 bool

@@ -108,6 +108,12 @@ public:
   static constexpr gint64 kSilentMediumUs = 2 * G_USEC_PER_SEC;
 
 private:
+  struct EarlyReport
+  {
+    std::uint32_t ssrc;
+    std::uint64_t ntp;
+    std::uint32_t rtp_time;
+  };
   struct Input
   {
     Media media = Media::video; // this one
@@ -116,6 +122,8 @@ private:
     std::optional<JoinPoint> join_point;
     StreamWatch watch;
     std::optional<std::uint32_t> picture; // its timestamp, outgoing
+    // A source's first report comes ahead of its first packet, which gives it its place on the line.
+    std::optional<EarlyReport> early_report;
     unsigned missing_sets = 0; // to be put in front of the packet taken last
 
     std::atomic<std::shared_ptr<const negotiation::Codec>> codec;

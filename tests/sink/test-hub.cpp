@@ -463,6 +463,22 @@ reports_follow_the_line ()
   }
   f.hub.report (Media::video, 7, 0x1234, 0); // the one before
   g_assert_cmpuint (f.line.reports.size (), ==, 2);
+
+  // The first report of a sender comes ahead of its first packet.
+  const std::size_t before = f.line.packets.size ();
+  const std::uint32_t first = parsed (stream.packets.front ()).timestamp;
+  f.hub.report (Media::video, 9, 0x5678, first - 90);
+  g_assert_cmpuint (f.line.reports.size (), ==, 2);
+  f.push (stream, 9);
+  g_assert_cmpuint (f.line.reports.size (), ==, 3);
+  g_assert_cmpuint (f.line.reports.back ().ntp, ==, 0x5678);
+  g_assert_cmpuint (f.line.reports.back ().rtp_time, ==,
+      parsed (f.line.packets[before]).timestamp - 90);
+  // Of nobody who came: forgotten.
+  f.hub.report (Media::video, 11, 0x9abc, first);
+  f.push (stream, 10);
+  f.push (stream, 11);
+  g_assert_cmpuint (f.line.reports.size (), ==, 3);
 }
 
 int
