@@ -4,6 +4,8 @@
 #include "plugin/negotiation/attributes.h"
 #include "plugin/negotiation/describe.h"
 
+#include <algorithm>
+
 namespace restream::negotiation {
 
 namespace {
@@ -52,20 +54,58 @@ plan_of (Media media, const Codec &codec,
   return plan;
 }
 
+// Does the answer take each medium by the payload types that it was offered with?
+Result<void>
+check_payload_types (const Plan &answer, const Plan &offer)
+{
+  for (Media media : kAllMedia) {
+    const MediaPlan *taken = answer.find (media);
+    const MediaPlan *offered = offer.find (media);
+    if (!taken || !offered)
+      continue;
+    if (taken->payload_type != offered->payload_type
+        || (taken->rtx_payload_type
+            && taken->rtx_payload_type != offered->rtx_payload_type))
+      return Error{Code::unprocessable,
+          std::string ("the answer takes the ") + name_of (media)
+              + " by other payload types (" + format_list (*taken)
+              + ") than were offered (" + format_list (*offered) + ")"};
+  }
+  return {};
+}
+
 } // namespace
+
+Plan
+plan_offer (const StreamDescription &stream,
+    const TransportCapabilities &transport)
+{
+  Plan plan;
+  for (Media media : kAllMedia) {
+    const std::optional<Codec> &codec =
+        media == Media::video ? stream.video : stream.audio;
+    if (!codec)
+      continue;
+    Section section;
+    section.media = name_of (media);
+    section.protocol = "UDP/TLS/RTP/SAVPF";
+    section.mid = std::to_string (plan.sections.size ());
+    section.accepted = plan_of (media, *codec, transport);
+    section.formats = format_list (*section.accepted);
+    plan.bundle.push_back (section.mid);
+    plan.sections.push_back (std::move (section));
+  }
+  return plan;
+}
 
 std::string
 make_offer (const StreamDescription &stream,
     const TransportCapabilities &transport, const LocalDescription &local)
 {
-  std::vector<LocalStream> streams;
+  const Plan plan = plan_offer (stream, transport);
   std::string group = "a=group:BUNDLE";
-  for (const LocalStream &sent : local.streams) {
-    if (!(sent.media == Media::video ? stream.video : stream.audio))
-      continue;
-    group += " " + std::to_string (streams.size ());
-    streams.push_back (sent);
-  }
+  for (const std::string &mid : plan.bundle)
+    group += " " + mid;
   SdpWriter sdp;
   sdp.line ({"v=0"});
   sdp.line ({"o=- ", std::to_string (local.session_id & INT64_MAX),
@@ -76,17 +116,16 @@ make_offer (const StreamDescription &stream,
   if (local.transport.ice.lite)
     sdp.line ({"a=ice-lite"});
 
-  for (std::size_t i = 0; i < streams.size (); i++) {
-    const LocalStream &sent = streams[i];
-    MediaPlan media = plan_of (sent.media,
-        sent.media == Media::video ? *stream.video : *stream.audio, transport);
-    Section section;
-    section.media = name_of (sent.media);
-    section.protocol = "UDP/TLS/RTP/SAVPF";
+  for (const Section &section : plan.sections) {
+    MediaPlan media = *section.accepted;
+    auto sent = std::find_if (local.streams.begin (), local.streams.end (),
+        [&] (const LocalStream &s) { return s.media == media.media; });
+    if (sent == local.streams.end () || !sent->rtx_ssrc)
+      media.rtx_payload_type.reset ();
     sdp.media_line (section, "9", format_list (media));
-    sdp.line ({"a=mid:", std::to_string (i)});
+    sdp.line ({"a=mid:", section.mid});
     sdp.line ({"a=sendonly"});
-    sdp.line ({"a=msid:", local.stream_id, " ", name_of (sent.media)});
+    sdp.line ({"a=msid:", local.stream_id, " ", name_of (media.media)});
     sdp.line ({"a=ice-ufrag:", local.transport.ice.ufrag});
     sdp.line ({"a=ice-pwd:", local.transport.ice.pwd});
     sdp.fingerprint (local.transport.fingerprint);
@@ -95,8 +134,9 @@ make_offer (const StreamDescription &stream,
     sdp.line ({"a=rtcp-mux-only"});
     sdp.codec (media);
     sdp.extensions (media);
-    sdp.ssrc (media, sent, local.cname);
-    if (i == 0) {
+    if (sent != local.streams.end ())
+      sdp.ssrc (media, *sent, local.cname);
+    if (&section == &plan.sections.front ()) {
       for (const std::string &candidate : local.transport.candidates)
         sdp.line ({"a=candidate:", candidate});
       sdp.line ({"a=end-of-candidates"});
@@ -120,6 +160,11 @@ read_answer (std::string_view answer, const StreamDescription &stream,
   if (plan->setup == Setup::actpass)
     return Error{Code::bad_request,
         "the answer's setup is actpass; an answer chooses (RFC 8842)"};
+  if (transport.fixed_payload_types)
+    if (Result<void> kept =
+            check_payload_types (*plan, plan_offer (stream, transport));
+        !kept)
+      return kept.error ();
   return plan;
 }
 

@@ -49,6 +49,8 @@ struct TransportCapabilities
   std::vector<std::string>
       feedback; // "nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"
   std::vector<std::string> extensions; // RTP header extension URIs
+  // Who answers an offer of ours has to keep its payload types (RFC 3264 leaves that open; all browsers do).
+  bool fixed_payload_types = false;
 };
 
 struct Fingerprint // RFC 8122
@@ -134,6 +136,11 @@ Result<Plan> make_plan (std::string_view offer, const StreamDescription &stream,
 // what webrtcbin gets to see in place of the viewer's own words. With the
 // viewer's candidates and an end-of-candidates if it does not trickle.
 std::string canonical_offer (const Plan &plan);
+
+// The answer that a plan is, likewise: to an offer of webrtcbin's, which had these sections with its own mids. What the
+// viewer does not take is inactive there: a section with port 0 aborts webrtcbin.
+std::string canonical_answer (const Plan &plan, const Plan &offered,
+    const std::vector<std::string> &mids);
 
 // The server's side of the transport, for the answer.
 struct LocalTransport

@@ -183,11 +183,60 @@ test_counter_offer ()
       == Code::bad_request);
   g_assert_true (
       read_answer ("", stream, transport).error ().code == Code::bad_request);
+  // Other payload types are the viewer's right, but no more than the transport can.
+  std::string others = answer_to (offer);
+  for (std::size_t at = 0; (at = others.find ("97", at)) != others.npos;)
+    others.replace (at, 2, "98");
+  g_assert_cmpuint (read_answer (others, stream, transport)
+                        ->find (Media::video)
+                        ->rtx_payload_type.value (),
+      ==, 98);
+  transport.fixed_payload_types = true;
+  g_assert_true (
+      read_answer (answer_to (offer), stream, transport).has_value ());
+  g_assert_true (read_answer (others, stream, transport).error ().code
+      == Code::unprocessable);
+  // Without an SSRC for it there is no RTX.
+  local.streams[0].rtx_ssrc.reset ();
+  g_assert_null (
+      strstr (make_offer (stream, transport, local).c_str (), "rtx"));
   // Of one medium there is one section.
   stream.audio.reset ();
   offer = make_offer (stream, transport, local);
   g_assert_nonnull (strstr (offer.c_str (), "a=group:BUNDLE 0\r\n"));
   g_assert_null (strstr (offer.c_str (), "m=audio"));
+}
+
+// webrtcbin is shown all of what it offered, by its own mids, and of the answer no more than the choice.
+static void
+test_canonical_answer ()
+{
+  StreamDescription stream = test::default_stream ();
+  TransportCapabilities transport = test::full_transport ();
+  LocalDescription local = test::local_description ();
+  local.streams = {{.media = Media::video, .ssrc = 1, .rtx_ssrc = 2},
+      {.media = Media::audio, .ssrc = 3, .rtx_ssrc = {}}};
+  std::string answer = answer_to (make_offer (stream, transport, local));
+  const Plan offered = plan_offer (stream, transport);
+  answer += "a=x-anything:else\r\n";
+  Result<Plan> both = read_answer (answer, stream, transport);
+  std::string shown = canonical_answer (*both, offered, {"v0", "a1"});
+  g_assert_nonnull (strstr (shown.c_str (), "a=group:BUNDLE v0 a1\r\n"));
+  g_assert_nonnull (strstr (shown.c_str (), "a=mid:a1\r\n"));
+  g_assert_nonnull (strstr (shown.c_str (), "a=setup:active\r\n"));
+  g_assert_null (strstr (shown.c_str (), "a=inactive"));
+  g_assert_null (strstr (shown.c_str (), "anything"));
+
+  stream.audio.reset (); // as if the viewer did not take it
+  Result<Plan> video = read_answer (answer, stream, transport);
+  g_assert_null (video->find (Media::audio));
+  shown = canonical_answer (*video, offered, {"v0", "a1"});
+  const char *audio = strstr (shown.c_str (), "m=audio 9 ");
+  g_assert_nonnull (audio);
+  g_assert_nonnull (strstr (audio, "a=inactive\r\n"));
+  g_assert_nonnull (strstr (audio, "a=ice-ufrag:"));
+  g_assert_null (strstr (audio, "a=recvonly"));
+  g_assert_null (strstr (shown.c_str (), " 0 UDP")); // would be its end
 }
 
 int
@@ -199,5 +248,6 @@ main (int argc, char **argv)
   g_test_add_func ("/negotiation/fragment/refused", test_refused);
   g_test_add_func ("/negotiation/fragment/make", test_make);
   g_test_add_func ("/negotiation/counter-offer", test_counter_offer);
+  g_test_add_func ("/negotiation/canonical-answer", test_canonical_answer);
   return g_test_run ();
 }

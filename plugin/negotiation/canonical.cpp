@@ -6,9 +6,11 @@
 
 namespace restream::negotiation {
 
+namespace {
+
 // webrtcbin knows one fingerprint per section and checks none that is not
 // SHA-256 against it.
-static const Fingerprint *
+const Fingerprint *
 preferred (const std::vector<Fingerprint> &fingerprints)
 {
   auto it = std::find_if (fingerprints.begin (), fingerprints.end (),
@@ -21,7 +23,7 @@ preferred (const std::vector<Fingerprint> &fingerprints)
 // Of the offered format parameters only those that describe how packets are
 // made: webrtcbin intersects the offer with its sink pad's caps, and a
 // profile that differs would make the section inactive.
-static void
+void
 relax (Codec &codec)
 {
   std::erase_if (codec.parameters, [&] (const auto &parameter) {
@@ -30,40 +32,36 @@ relax (Codec &codec)
   });
 }
 
-std::string
-canonical_offer (const Plan &plan)
+// What webrtcbin gets to see of a section.
+struct Shown
 {
-  std::vector<Section> sections;
-  for (const Section &section : plan.sections) {
-    if (!section.accepted)
-      continue;
-    sections.push_back (section);
-    // webrtcbin wants a mid for each section.
-    if (sections.back ().mid.empty ())
-      sections.back ().mid = name_of (section.accepted->media);
-    sections.back ().protocol = "UDP/TLS/RTP/SAVPF";
-  }
+  Section section;
+  bool taken = true; // else inactive
+};
 
+std::string
+describe (const Plan &plan, std::vector<Shown> sections)
+{
   SdpWriter sdp;
   sdp.line ({"v=0"});
   sdp.line ({"o=- 0 0 IN IP4 127.0.0.1"});
   sdp.line ({"s=-"});
   sdp.line ({"t=0 0"});
   std::string bundle = "a=group:BUNDLE";
-  for (const Section &section : sections)
-    bundle += " " + section.mid;
+  for (const Shown &shown : sections)
+    bundle += " " + shown.section.mid;
   sdp.line ({bundle});
   if (plan.ice.lite)
     sdp.line ({"a=ice-lite"});
 
   bool first = true;
-  for (Section &section : sections) {
-    MediaPlan &media = *section.accepted;
+  for (Shown &shown : sections) {
+    MediaPlan &media = *shown.section.accepted;
     relax (media.codec);
     for (HeaderExtension &extension : media.extensions)
       extension.one_way = false;
-    sdp.media_line (section, "9", format_list (media));
-    sdp.line ({"a=mid:", section.mid});
+    sdp.media_line (shown.section, "9", format_list (media));
+    sdp.line ({"a=mid:", shown.section.mid});
     sdp.line ({"a=ice-ufrag:", plan.ice.ufrag});
     sdp.line ({"a=ice-pwd:", plan.ice.pwd});
     if (plan.ice.trickle)
@@ -71,7 +69,7 @@ canonical_offer (const Plan &plan)
     if (const Fingerprint *fingerprint = preferred (plan.fingerprints))
       sdp.fingerprint (*fingerprint);
     sdp.setup (plan.setup);
-    sdp.line ({"a=recvonly"});
+    sdp.line ({shown.taken ? "a=recvonly" : "a=inactive"});
     sdp.line ({"a=rtcp-mux"});
     sdp.codec (media);
     sdp.extensions (media);
@@ -84,6 +82,43 @@ canonical_offer (const Plan &plan)
     first = false;
   }
   return sdp.take ();
+}
+
+} // namespace
+
+std::string
+canonical_offer (const Plan &plan)
+{
+  std::vector<Shown> sections;
+  for (const Section &section : plan.sections) {
+    if (!section.accepted)
+      continue;
+    sections.push_back ({section});
+    Section &shown = sections.back ().section;
+    // webrtcbin wants a mid for each section.
+    if (shown.mid.empty ())
+      shown.mid = name_of (section.accepted->media);
+    shown.protocol = "UDP/TLS/RTP/SAVPF";
+  }
+  return describe (plan, std::move (sections));
+}
+
+std::string
+canonical_answer (const Plan &plan, const Plan &offered,
+    const std::vector<std::string> &mids)
+{
+  std::vector<Shown> sections;
+  for (const Section &section : offered.sections) {
+    Shown shown{section};
+    if (sections.size () < mids.size ())
+      shown.section.mid = mids[sections.size ()];
+    const MediaPlan *taken = plan.find (section.accepted->media);
+    shown.taken = taken;
+    if (taken)
+      shown.section.accepted = *taken;
+    sections.push_back (std::move (shown));
+  }
+  return describe (plan, std::move (sections));
 }
 
 } // namespace restream::negotiation
