@@ -10,8 +10,8 @@ error_reply (const Error &error)
 {
   return gst_structure_new ("rtprestream-error", "status", G_TYPE_UINT,
       http_status (error.code), "message", G_TYPE_STRING, error.what.c_str (),
-      "retry-after", G_TYPE_UINT, error.retry_after_s, "invite",
-      G_TYPE_BOOLEAN, error.code == Code::no_receiver, nullptr);
+      "retry-after", G_TYPE_UINT, error.retry_after_s, "invite", G_TYPE_BOOLEAN,
+      error.code == Code::no_receiver, nullptr);
 }
 
 void
@@ -89,10 +89,13 @@ invite_viewer (const std::shared_ptr<Engine> &engine,
   on_control (engine, promise,
       [loopback = wants_loopback (options), settings] (ViewerRegistry &registry,
           const Ref<GstPromise> &kept) {
-        Result<AddedViewer> invited = registry.invite (loopback, settings);
-        reply (kept,
-            invited ? viewer_reply ("rtprestream-invitation", *invited, "offer")
-                    : error_reply (invited.error ()));
+        registry.invite (loopback, settings,
+            [kept] (Result<AddedViewer> invited) {
+              reply (kept,
+                  invited ? viewer_reply ("rtprestream-invitation", *invited,
+                      "offer")
+                          : error_reply (invited.error ()));
+            });
       });
 }
 

@@ -54,7 +54,7 @@ install_sink_signals (GObjectClass *gobject_class, const SinkActions &actions)
    * @object: the #GstRtpRestreamSink
    * @options: (nullable): as of #GstRtpRestreamSink::add-viewer
    * @promise: replies `rtprestream-invitation` with `viewer-id` and `offer` (strings), or `rtprestream-error` as
-   *   #GstRtpRestreamSink::add-viewer does; 422: the transport makes no offers
+   *   #GstRtpRestreamSink::add-viewer does
    *
    * Offers the stream to a viewer, which answers by #GstRtpRestreamSink::answer-viewer within half a minute. If it
    * does not, #GstRtpRestreamSink::viewer-removed is emitted.
@@ -70,7 +70,7 @@ install_sink_signals (GObjectClass *gobject_class, const SinkActions &actions)
    * @viewer_id: from #GstRtpRestreamSink::invite-viewer
    * @answer: the viewer's SDP answer
    * @promise: (nullable): replies `rtprestream-answered`, or `rtprestream-error`: 400 a bad answer, 404 no such viewer,
-   *   422 an answer that takes nothing of the stream, or that nobody waits for
+   *   422 an answer that takes nothing of the stream, that nobody waits for, or, on webrtcbin, with other payload types
    *
    * Since: 0.1
    */

@@ -13,6 +13,18 @@ server_options (const WhepSettings &settings)
   return options;
 }
 
+// The registry's outcome as the server knows it.
+static AddCallback
+answered_by (whep::AnswerCallback callback)
+{
+  return [callback = std::move (callback)] (Result<AddedViewer> added) {
+    if (added)
+      callback (whep::Answer{std::move (added->id), std::move (added->answer)});
+    else
+      callback (added.error ());
+  };
+}
+
 SinkWhep::SinkWhep (Ref<SoupServer> soup, ViewerRegistry &registry,
     const ActivityWatch &activity, WhepSettings whep,
     std::function<RegistrySettings ()> settings)
@@ -69,26 +81,15 @@ void
 SinkWhep::add_viewer (whep::OfferRequest request, whep::AnswerCallback callback)
 {
   registry_.add (request.offer, request.loopback, settings_ (),
-      [callback = std::move (callback)] (Result<AddedViewer> added) {
-        if (added)
-          callback (
-              whep::Answer{std::move (added->id), std::move (added->answer)});
-        else
-          callback (added.error ());
-      });
+      answered_by (std::move (callback)));
 }
 
 void
 SinkWhep::invite_viewer (whep::OfferRequest request,
     whep::AnswerCallback callback)
 {
-  Result<AddedViewer> invited =
-      registry_.invite (request.loopback, settings_ ());
-  if (invited)
-    callback (
-        whep::Answer{std::move (invited->id), std::move (invited->answer)});
-  else
-    callback (invited.error ());
+  registry_.invite (request.loopback, settings_ (),
+      answered_by (std::move (callback)));
 }
 
 void

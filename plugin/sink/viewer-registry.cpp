@@ -10,8 +10,6 @@ namespace restream::sink {
 namespace {
 
 constexpr unsigned kRetryAfterS = 2;
-// Each takes but memory, and goes by itself.
-constexpr std::size_t kMaxInvited = 1000;
 
 } // namespace
 
@@ -114,32 +112,49 @@ ViewerRegistry::start (std::shared_ptr<transport::Viewer> viewer,
   viewer->start ();
 }
 
-Result<AddedViewer>
-ViewerRegistry::invite (bool loopback, const RegistrySettings &settings)
+void
+ViewerRegistry::invite (bool loopback, const RegistrySettings &settings,
+    AddCallback done)
 {
   Result<negotiation::StreamDescription> stream = check_room (settings);
   if (!stream)
-    return stream.error ();
-  if (invited_.size () >= kMaxInvited)
-    return Error{Code::unavailable, "too many offers wait for their answers",
-        kRetryAfterS};
+    return done (stream.error ());
+  if (invited_.size () >= transport_.max_invitations ())
+    return done (Error{Code::unavailable,
+        "too many offers wait for their answers", kRetryAfterS});
   Result<transport::ViewerConfig> config = new_config (loopback, settings);
   if (!config)
-    return config.error ();
-  auto invitation = transport_.invite (*config);
-  if (!invitation)
-    return invitation.error ();
-  config->invitation = *invitation;
-  AddedViewer added{config->id,
-      negotiation::make_offer (*stream, transport_.capabilities (),
-          (*invitation)->local)};
-  invited_.emplace (added.id,
-      Invited{std::move (*config), std::move (*stream),
-          Timer (control_.get (), kInvitationMs, [this, id = added.id] {
-            remove (id, "it did not answer the offer in time");
-            return false;
-          })});
-  return added;
+    return done (config.error ());
+  std::string id = config->id;
+  std::shared_ptr<transport::Invitation> invitation =
+      transport_.invite (*config, *stream);
+  config->invitation = invitation;
+  invited_.emplace (id,
+      Invited{std::move (*config), std::move (*stream), std::move (done), {}});
+  invitation->prepare (
+      [this, id] (Result<negotiation::LocalDescription> local) {
+        invitation_ready (id, std::move (local));
+      });
+}
+
+void
+ViewerRegistry::invitation_ready (const std::string &id,
+    Result<negotiation::LocalDescription> local)
+{
+  auto found = invited_.find (id);
+  if (found == invited_.end ())
+    return;
+  if (!local)
+    return remove_invited (found, local.error ());
+  Invited &invited = found->second;
+  invited.expiry = Timer (control_.get (), kInvitationMs, [this, id] {
+    remove (id, "it did not answer the offer in time");
+    return false;
+  });
+  AddCallback offered = std::exchange (invited.offered, nullptr);
+  offered (AddedViewer{id,
+      negotiation::make_offer (invited.stream, transport_.capabilities (),
+          *local)});
 }
 
 void
@@ -153,6 +168,8 @@ ViewerRegistry::answer (const std::string &id, std::string_view answer,
           "the viewer has no offer to answer (any more)"});
     return done (Error{Code::not_found, "no such viewer"});
   }
+  if (found->second.offered)
+    return done (Error{Code::unprocessable, "the offer is not made yet"});
   Result<negotiation::Plan> plan = negotiation::read_answer (answer,
       found->second.stream, transport_.capabilities ());
   if (!plan)
@@ -210,8 +227,8 @@ ViewerRegistry::update_ice (const std::string &id, std::string_view fragment)
 bool
 ViewerRegistry::remove (const std::string &id, const std::string &reason)
 {
-  if (invited_.erase (id)) {
-    observer_.viewer_removed (id, reason);
+  if (auto invited = invited_.find (id); invited != invited_.end ()) {
+    remove_invited (invited, {Code::not_found, reason});
     return true;
   }
   auto entry = viewers_.find (id);
@@ -260,10 +277,22 @@ ViewerRegistry::close_all (const std::string &reason)
 }
 
 void
+ViewerRegistry::remove_invited (
+    std::map<std::string, Invited>::iterator invited, const Error &reason)
+{
+  // To its end: this may be the invitation's own callback.
+  auto gone = invited_.extract (invited);
+  if (gone.mapped ().offered)
+    gone.mapped ().offered (reason);
+  else // before that, nobody knows of it
+    observer_.viewer_removed (gone.key (), reason.what);
+}
+
+void
 ViewerRegistry::drop_invited (const std::string &reason)
 {
-  for (const auto &[id, invited] : std::exchange (invited_, {}))
-    observer_.viewer_removed (id, reason);
+  while (!invited_.empty ())
+    remove_invited (invited_.begin (), {Code::conflict, reason, kRetryAfterS});
 }
 
 void

@@ -77,12 +77,12 @@ public:
   // negotiation; conflict when there is no stream yet or it is being drained; unavailable at max_viewers.
   void add (std::string_view offer, bool loopback,
       const RegistrySettings &settings, AddCallback done);
-  // Offers a viewer to be what the stream has; it has kInvitationMs to answer, then it is removed. Calls back
-  // with our offer in place of the answer. Errors: conflict, unavailable as of add(); unprocessable: the
-  // transport makes no offers.
-  Result<AddedViewer> invite (bool loopback, const RegistrySettings &settings);
+  // Offers a viewer to be what the stream has; it has kInvitationMs to answer, then it is removed. Calls back exactly once,
+  // with our offer in place of the answer. Errors: conflict, unavailable as of add(); timeout, internal.
+  void invite (bool loopback, const RegistrySettings &settings,
+      AddCallback done);
   // The answer to that; then there is a viewer of the same id. Errors: not_found, those of negotiation::read_answer()
-  // (it may try again), unprocessable (there is no offer to answer).
+  // (it may try again), unprocessable (there is no offer to answer, or not yet).
   void answer (const std::string &id, std::string_view answer,
       std::function<void (Result<void>)> done);
   // What a viewer's fragment (RFC 8840) asks for: candidates, or an ICE restart. Errors: those of
@@ -118,7 +118,8 @@ private:
   {
     transport::ViewerConfig config; // its plan is still empty
     negotiation::StreamDescription stream; // as it was offered
-    Timer expiry;
+    AddCallback offered; // until it is
+    Timer expiry; // from then on
   };
 
   struct Entry
@@ -143,6 +144,10 @@ private:
   Result<transport::ViewerConfig> new_config (bool loopback,
       const RegistrySettings &settings);
   void start (std::shared_ptr<transport::Viewer> viewer, AddCallback done);
+  void invitation_ready (const std::string &id,
+      Result<negotiation::LocalDescription> local);
+  void remove_invited (std::map<std::string, Invited>::iterator invited,
+      const Error &reason);
   void drop_invited (const std::string &reason);
   void publish ();
 

@@ -36,14 +36,12 @@ public:
   // A viewer that is not started yet. observer outlives it. Errors: internal, unavailable.
   virtual Result<std::shared_ptr<Viewer>> make_viewer (ViewerConfig config,
       ViewerObserver &observer) = 0;
-  // Our side of an offer to a viewer to be, whose plan there is none of yet; it takes up nothing. For
-  // make_viewer() with the same configuration when the viewer has answered. Errors: unprocessable: the
-  // transport does not make offers.
-  virtual Result<std::shared_ptr<const Invitation>> invite (
-      const ViewerConfig &)
-  {
-    return Error{Code::unprocessable, "this transport makes no offers"};
-  }
+  // A viewer to be, which is offered the stream and has no plan yet. When it has answered, for make_viewer() in the same
+  // configuration.
+  virtual std::shared_ptr<Invitation> invite (const ViewerConfig &config,
+      const negotiation::StreamDescription &stream) = 0;
+  // How many there may be at a time, by what each takes up.
+  virtual std::size_t max_invitations () const = 0;
   // The viewers from now on.
   virtual void set_viewers (std::shared_ptr<const ViewerList> viewers) = 0;
 

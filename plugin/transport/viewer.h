@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,11 +60,22 @@ struct OutgoingStream
   std::uint32_t ssrc = 0;
 };
 
-// What a transport has decided for a viewer that is sent an offer, before it answers.
-struct Invitation
+// A viewer to be, which is sent an offer: what the transport keeps for it until it answers, and gives back when this goes.
+// Thread: the context of ViewerConfig.
+class Invitation
 {
+public:
   virtual ~Invitation () = default;
-  negotiation::LocalDescription local;
+  Invitation (const Invitation &) = delete;
+  Invitation &operator= (const Invitation &) = delete;
+
+  using Ready = std::function<void (Result<negotiation::LocalDescription>)>;
+  // Calls back once with our side of the offer, maybe at once, and not after its own end; ready may be that.
+  // Errors: internal, unavailable, timeout.
+  virtual void prepare (Ready ready) = 0;
+
+protected:
+  Invitation () = default;
 };
 
 // All that a viewer needs to know of the world, fixed for its life.
@@ -84,7 +96,7 @@ struct ViewerConfig
   Ref<GMainContext>
       context; // the owner's: start() and the like are called there
   // Of a viewer whose plan is its answer to our offer; it is not answered then ("").
-  std::shared_ptr<const Invitation> invitation;
+  std::shared_ptr<Invitation> invitation;
 };
 
 class Viewer;

@@ -65,8 +65,9 @@ NativeTransport::make_viewer (ViewerConfig config, ViewerObserver &observer)
       std::move (config), observer, endpoint_, shared_->id));
 }
 
-Result<std::shared_ptr<const Invitation>>
-NativeTransport::invite (const ViewerConfig &config)
+std::shared_ptr<Invitation>
+NativeTransport::invite (const ViewerConfig &config,
+    const negotiation::StreamDescription &)
 {
   return NativeViewer::invite (config, *endpoint_);
 }

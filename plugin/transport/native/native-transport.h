@@ -24,8 +24,9 @@ public:
   const negotiation::TransportCapabilities &capabilities () const override;
   Result<std::shared_ptr<Viewer>> make_viewer (ViewerConfig config,
       ViewerObserver &observer) override;
-  Result<std::shared_ptr<const Invitation>> invite (
-      const ViewerConfig &config) override;
+  std::shared_ptr<Invitation> invite (const ViewerConfig &config,
+      const negotiation::StreamDescription &stream) override;
+  std::size_t max_invitations () const override { return 1000; } // but memory
   void set_viewers (std::shared_ptr<const ViewerList>) override {}
   void push (PacketBatch &batch) override;
   void report (Media media, const SourceReport &report) override;

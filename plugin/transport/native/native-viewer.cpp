@@ -24,9 +24,31 @@ next_session_id ()
 }
 
 // What a viewer that is sent an offer will be served with.
-struct NativeInvitation final : public Invitation
+class NativeInvitation final : public Invitation
 {
-  std::shared_ptr<const DtlsIdentity> identity;
+public:
+  NativeInvitation (Result<std::shared_ptr<const DtlsIdentity>> identity,
+      negotiation::LocalDescription local)
+      : identity_ (std::move (identity)), local_ (std::move (local))
+  {
+  }
+  void prepare (Ready ready) override
+  {
+    if (identity_)
+      ready (local_);
+    else
+      ready (identity_.error ().wrap ("DTLS"));
+  }
+  // Once prepared.
+  const std::shared_ptr<const DtlsIdentity> &identity () const
+  {
+    return *identity_;
+  }
+  const negotiation::LocalDescription &local () const { return local_; }
+
+private:
+  const Result<std::shared_ptr<const DtlsIdentity>> identity_;
+  const negotiation::LocalDescription local_;
 };
 
 // ICE's part of an answer, with new credentials.
@@ -68,24 +90,22 @@ NativeViewer::NativeViewer (ViewerConfig config, ViewerObserver &observer,
 {
 }
 
-Result<std::shared_ptr<const Invitation>>
+std::shared_ptr<Invitation>
 NativeViewer::invite (const ViewerConfig &config, Endpoint &endpoint)
 {
   auto identity = endpoint.identity ();
-  if (!identity)
-    return identity.error ().wrap ("DTLS");
-  auto invitation = std::make_shared<NativeInvitation> ();
-  invitation->identity = *identity;
-  invitation->local = local_description (config);
-  invitation->local.transport = local_ice (config, endpoint);
-  invitation->local.transport.fingerprint = (*identity)->fingerprint ();
-  invitation->local.transport.setup = negotiation::Setup::actpass;
+  negotiation::LocalDescription local = local_description (config);
+  local.transport = local_ice (config, endpoint);
+  if (identity)
+    local.transport.fingerprint = (*identity)->fingerprint ();
+  local.transport.setup = negotiation::Setup::actpass;
   for (Media media : kAllMedia)
-    invitation->local.streams.push_back ({.media = media,
+    local.streams.push_back ({.media = media,
         .ssrc = config.streams[index_of (media)].ssrc,
         .rtx_ssrc = media == Media::video ? std::optional (random_u32 ())
                                           : std::nullopt});
-  return std::shared_ptr<const Invitation> (std::move (invitation));
+  return std::make_shared<NativeInvitation> (std::move (identity),
+      std::move (local));
 }
 
 NativeViewer::~NativeViewer ()
@@ -112,7 +132,7 @@ NativeViewer::begin ()
   auto *invitation =
       static_cast<const NativeInvitation *> (config_.invitation.get ());
   auto identity =
-      invitation ? Result (invitation->identity) : endpoint_->identity ();
+      invitation ? Result (invitation->identity ()) : endpoint_->identity ();
   if (!identity)
     return identity.error ().wrap ("DTLS");
   const negotiation::Plan &plan = config_.plan;
@@ -120,7 +140,7 @@ NativeViewer::begin ()
   // at three times the price of GCM.
   bool passive = plan.setup != negotiation::Setup::passive;
   negotiation::LocalTransport ice = invitation
-      ? invitation->local.transport
+      ? invitation->local ().transport
       : local_ice (config_, *endpoint_);
   SessionSettings settings = {
       .id = session_,
@@ -193,7 +213,9 @@ NativeViewer::sender_settings () const
     sent.rtx_ssrc = random_u32 ();
     if (config_.invitation) // it is told already
       for (const negotiation::LocalStream &told :
-          config_.invitation->local.streams)
+          static_cast<const NativeInvitation &> (*config_.invitation)
+              .local ()
+              .streams)
         if (told.media == media && told.rtx_ssrc)
           sent.rtx_ssrc = *told.rtx_ssrc;
     // Without a stream of their own, retransmissions must be what was sent, to the

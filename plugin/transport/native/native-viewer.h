@@ -21,8 +21,9 @@ public:
   // observer outlives it.
   NativeViewer (ViewerConfig config, ViewerObserver &observer,
       std::shared_ptr<Endpoint> endpoint, std::uint64_t stream);
-  static Result<std::shared_ptr<const Invitation>> invite (
-      const ViewerConfig &config, Endpoint &endpoint);
+  // It has its offer at once, and takes up but memory.
+  static std::shared_ptr<Invitation> invite (const ViewerConfig &config,
+      Endpoint &endpoint);
   ~NativeViewer () override;
 
   void start () override;

@@ -60,6 +60,26 @@ read_rtx_ssrc (const GstSDPMedia *media)
   return read_number (text.substr (text.rfind (' ') + 1));
 }
 
+// With a value or without.
+bool
+has_attribute (const GstSDPMedia *media, const char *name)
+{
+  for (unsigned i = 0; i < gst_sdp_media_attributes_len (media); i++)
+    if (g_strcmp0 (gst_sdp_media_get_attribute (media, i)->key, name) == 0)
+      return true;
+  return false;
+}
+
+bool
+has_format (const GstSDPMedia *media, std::uint8_t payload_type)
+{
+  const std::string wanted = std::to_string (payload_type);
+  for (unsigned i = 0; i < gst_sdp_media_formats_len (media); i++)
+    if (gst_sdp_media_get_format (media, i) == wanted)
+      return true;
+  return false;
+}
+
 std::vector<std::string_view>
 split (std::string_view text)
 {
@@ -94,16 +114,19 @@ read_local_description (const GstSDPMessage *sdp, const negotiation::Plan &plan)
       continue;
     if (i >= n)
       return Error{Code::internal,
-          "webrtcbin answered fewer media sections than it was offered"};
+          "webrtcbin has fewer media sections than it was given"};
     const GstSDPMedia *media = gst_sdp_message_get_media (sdp, i++);
-    if (gst_sdp_media_get_port (media) == 0
-        || gst_sdp_media_get_attribute_val (media, "inactive"))
+    // An offer's bundled sections have no port of their own (RFC 8843, section 6).
+    bool refused = gst_sdp_media_get_port (media) == 0
+        && !has_attribute (media, "bundle-only");
+    if (refused || has_attribute (media, "inactive"))
       return Error{Code::internal,
           std::string ("webrtcbin refused the ")
               + name_of (section.accepted->media) + " section"};
 
     negotiation::LocalStream stream{.media = section.accepted->media};
-    if (section.accepted->rtx_payload_type)
+    const std::optional<std::uint8_t> rtx = section.accepted->rtx_payload_type;
+    if (rtx && has_format (media, *rtx)) // an offer has those of its own choice
       stream.rtx_ssrc = read_rtx_ssrc (media);
     local.streams.push_back (stream);
 
@@ -114,7 +137,7 @@ read_local_description (const GstSDPMessage *sdp, const negotiation::Plan &plan)
     if (!read_fingerprint (attribute (sdp, media, "fingerprint"),
             local.transport.fingerprint))
       return Error{Code::internal,
-          "webrtcbin's answer has no DTLS fingerprint"};
+          "webrtcbin's description has no DTLS fingerprint"};
     local.transport.setup = attribute (sdp, media, "setup") == "active"
         ? negotiation::Setup::active
         : negotiation::Setup::passive;
@@ -125,12 +148,25 @@ read_local_description (const GstSDPMessage *sdp, const negotiation::Plan &plan)
     }
   }
   if (local.transport.ice.ufrag.empty () || local.transport.ice.pwd.empty ())
-    return Error{Code::internal, "webrtcbin's answer has no ICE credentials"};
+    return Error{Code::internal,
+        "webrtcbin's description has no ICE credentials"};
   if (local.transport.candidates.empty ())
     return Error{Code::internal,
         "no ICE candidate could be gathered: check the interfaces and the port "
         "range"};
   return local;
+}
+
+std::vector<std::string>
+read_mids (const GstSDPMessage *sdp)
+{
+  std::vector<std::string> mids;
+  for (unsigned i = 0; i < gst_sdp_message_medias_len (sdp); i++) {
+    const char *mid = gst_sdp_media_get_attribute_val (
+        gst_sdp_message_get_media (sdp, i), "mid");
+    mids.emplace_back (mid ? mid : "");
+  }
+  return mids;
 }
 
 void

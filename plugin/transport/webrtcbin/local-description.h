@@ -11,10 +11,13 @@
 
 namespace restream::transport {
 
-// What of webrtcbin's own answer goes into ours: its ICE credentials,
+// What of webrtcbin's own answer or offer goes into ours: its ICE credentials,
 // fingerprint, role, candidates, and its RTX streams' SSRCs.
 Result<negotiation::LocalDescription> read_local_description (
     const GstSDPMessage *sdp, const negotiation::Plan &plan);
+
+// Of its sections, in their order.
+std::vector<std::string> read_mids (const GstSDPMessage *sdp);
 
 // For each host candidate over UDP a further one with each announced address of
 // its family (a 1:1 NAT keeps the port), with a lower priority than its model.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/webrtcbin/webrtcbin-transport.h"
 
+#include "plugin/negotiation/counter-offer.h"
+#include "plugin/transport/webrtcbin/webrtcbin-invitation.h"
+
 namespace restream::transport {
 
 namespace {
@@ -28,6 +31,14 @@ WebrtcbinTransport::make_viewer (ViewerConfig config, ViewerObserver &observer)
 {
   return std::shared_ptr<Viewer> (
       make_webrtcbin_viewer (std::move (config), observer, teardown_));
+}
+
+std::shared_ptr<Invitation>
+WebrtcbinTransport::invite (const ViewerConfig &config,
+    const negotiation::StreamDescription &stream)
+{
+  return std::make_shared<WebrtcbinInvitation> (config,
+      negotiation::plan_offer (stream, capabilities ()), teardown_);
 }
 
 void

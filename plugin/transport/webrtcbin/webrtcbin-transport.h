@@ -18,6 +18,10 @@ public:
   const negotiation::TransportCapabilities &capabilities () const override;
   Result<std::shared_ptr<Viewer>> make_viewer (ViewerConfig config,
       ViewerObserver &observer) override;
+  std::shared_ptr<Invitation> invite (const ViewerConfig &config,
+      const negotiation::StreamDescription &stream) override;
+  // Each has a pipeline, some ten threads.
+  std::size_t max_invitations () const override { return 64; }
   void set_viewers (std::shared_ptr<const ViewerList> viewers) override;
   void push (PacketBatch &batch) override;
   // rtpsession makes its reports from the packets' own times.
