@@ -274,6 +274,26 @@ Rig::add_viewer (const std::string &offer)
 }
 
 Reply
+Rig::invite_viewer ()
+{
+  Reply reply;
+  Owned<GstStructure> options (
+      gst_structure_new ("options", "loopback", G_TYPE_BOOLEAN, TRUE, nullptr));
+  g_signal_emit_by_name (sink_.get (), "invite-viewer", options.get (),
+      reply.promise ());
+  return reply;
+}
+
+Reply
+Rig::answer_viewer (const std::string &id, const std::string &answer)
+{
+  Reply reply;
+  g_signal_emit_by_name (sink_.get (), "answer-viewer", id.c_str (),
+      answer.c_str (), reply.promise ());
+  return reply;
+}
+
+Reply
 Rig::remove_viewer (const std::string &id)
 {
   Reply reply;

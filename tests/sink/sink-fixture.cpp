@@ -110,8 +110,7 @@ Reply::text (const char *field) const
   return value ? value : "";
 }
 
-// Those of webrtcbin's own; those of pools stay, and keep the names of what they did last.
-static unsigned
+unsigned
 count_viewer_threads ()
 {
   unsigned count = 0;

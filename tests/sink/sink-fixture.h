@@ -123,6 +123,8 @@ public:
   void wait_media ();
 
   Reply add_viewer (const std::string &offer);
+  Reply invite_viewer ();
+  Reply answer_viewer (const std::string &id, const std::string &answer);
   Reply remove_viewer (const std::string &id);
   Reply drain (GstClockTime timeout);
 
@@ -162,6 +164,9 @@ public:
   void join (Rig &rig);
   // The same with what the sink is given instead of the viewer's own offer.
   void join_with (Rig &rig, const std::string &offer);
+  // It answers the sink's offer, which is offer() then; as changed by change.
+  void join_invited (Rig &rig,
+      const std::function<std::string (std::string)> &change = {});
   void stop (); // without a word to the sink
 
   const std::string &id () const { return id_; }
@@ -190,5 +195,7 @@ std::string read_source (const std::string &path); // of the source tree
 // Entries of /proc/self/fd and /proc/self/task.
 unsigned count_descriptors ();
 unsigned count_threads ();
+// Those of webrtcbin's own; those of pools stay, and keep the names of what they did last.
+unsigned count_viewer_threads ();
 
 } // namespace restream::sinktest

@@ -71,6 +71,34 @@ Viewer::join_with (Rig &rig, const std::string &given)
 }
 
 void
+Viewer::join_invited (Rig &rig,
+    const std::function<std::string (std::string)> &change)
+{
+  Reply invited = rig.invite_viewer ();
+  fail_unless (
+      gst_structure_has_name (invited.wait (), "rtprestream-invitation"),
+      "no offer: %s", invited.text ("message").c_str ());
+  id_ = invited.text ("viewer-id");
+  offer_ = invited.text ("offer");
+  std::string problem;
+  peer_->create_answer (offer_, [&] (Result<std::string> made) {
+    if (made)
+      answer_ = *made;
+    else
+      problem = made.error ().what;
+  });
+  wait_until ("an answer",
+      [&] { return !answer_.empty () || !problem.empty (); });
+  fail_unless (problem.empty (), "no answer: %s\n%s", problem.c_str (),
+      offer_.c_str ());
+  Reply answered = rig.answer_viewer (id_, change ? change (answer_) : answer_);
+  fail_unless (
+      gst_structure_has_name (answered.wait (), "rtprestream-answered"),
+      "the answer is refused: %s\n%s", answered.text ("message").c_str (),
+      answer_.c_str ());
+}
+
+void
 Viewer::stop ()
 {
   if (!peer_)

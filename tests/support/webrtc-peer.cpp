@@ -283,28 +283,63 @@ void
 WebrtcPeer::create_offer (std::function<void (Result<std::string>)> callback)
 {
   offer_callback_ = std::move (callback);
+  describe ("create-offer", "offer");
+}
+
+void
+WebrtcPeer::create_answer (const std::string &text,
+    std::function<void (Result<std::string>)> callback)
+{
+  auto sdp = parse_sdp (text);
+  if (!sdp)
+    return callback (sdp.error ().wrap ("offer"));
+  note_payload_types (sdp->get ());
+  offer_callback_ = std::move (callback);
+  Owned<GstWebRTCSessionDescription> offer (gst_webrtc_session_description_new (
+      GST_WEBRTC_SDP_TYPE_OFFER, sdp->release ()));
+  g_signal_emit_by_name (webrtc_.get (), "set-remote-description", offer.get (),
+      promise_to ([] (WebrtcPeer &peer, Result<Owned<GstStructure>> reply) {
+        if (!reply)
+          return peer.finish_offer (
+              reply.error ().wrap ("set-remote-description"));
+        peer.describe ("create-answer", "answer");
+      }));
+}
+
+// Has webrtcbin describe its side; ends in finish_offer ().
+void
+WebrtcPeer::describe (const char *action, const char *field)
+{
   gathering_timeout_ = Timer (context_.get (), kGatheringTimeoutMs, [this] {
     finish_offer (Error{Code::timeout, "ICE gathering did not end"});
     return false;
   });
-  g_signal_emit_by_name (webrtc_.get (), "create-offer", nullptr,
-      promise_to ([] (WebrtcPeer &peer, Result<Owned<GstStructure>> reply) {
+  g_signal_emit_by_name (webrtc_.get (), action, nullptr,
+      promise_to ([action, field] (WebrtcPeer &peer,
+                      Result<Owned<GstStructure>> reply) {
         if (!reply)
-          return peer.finish_offer (reply.error ().wrap ("create-offer"));
-        Owned<GstWebRTCSessionDescription> offer;
-        gst_structure_get (reply->get (), "offer",
+          return peer.finish_offer (reply.error ().wrap (action));
+        Owned<GstWebRTCSessionDescription> made;
+        gst_structure_get (reply->get (), field,
             GST_TYPE_WEBRTC_SESSION_DESCRIPTION,
-            static_cast<GstWebRTCSessionDescription **> (out (offer)), nullptr);
-        if (!offer)
+            static_cast<GstWebRTCSessionDescription **> (out (made)), nullptr);
+        if (!made)
           return peer.finish_offer (
-              Error{Code::internal, "create-offer: no offer"});
+              Error{Code::internal, std::string (action) + ": nothing made"});
+        const bool answers = made->type == GST_WEBRTC_SDP_TYPE_ANSWER;
         g_signal_emit_by_name (peer.webrtc_.get (), "set-local-description",
-            offer.get (),
-            peer.promise_to ([] (WebrtcPeer &p,
-                                 Result<Owned<GstStructure>> set) {
-              if (!set)
-                p.finish_offer (set.error ().wrap ("set-local-description"));
-            }));
+            made.get (),
+            peer.promise_to (
+                [answers] (WebrtcPeer &p, Result<Owned<GstStructure>> set) {
+                  if (!set)
+                    return p.finish_offer (
+                        set.error ().wrap ("set-local-description"));
+                  if (!answers)
+                    return;
+                  if (Result<void> watched = p.watch_dtls (); !watched)
+                    return p.finish_offer (watched.error ());
+                  p.gathering_changed ();
+                }));
       }));
 }
 
@@ -335,6 +370,54 @@ WebrtcPeer::finish_offer (Result<std::string> offer)
     callback (std::move (offer));
 }
 
+// What comes on which of them.
+void
+WebrtcPeer::note_payload_types (const GstSDPMessage *sdp)
+{
+  std::lock_guard lock (mutex_);
+  for (guint i = 0; i < gst_sdp_message_medias_len (sdp); i++) {
+    const GstSDPMedia *m = gst_sdp_message_get_media (sdp, i);
+    const char *kind = gst_sdp_media_get_media (m);
+    for (guint f = 0; f < gst_sdp_media_formats_len (m); f++) {
+      const guint64 pt =
+          g_ascii_strtoull (gst_sdp_media_get_format (m, f), nullptr, 10);
+      auto caps = Ref<GstCaps>::adopt (
+          gst_sdp_media_get_caps_from_media (m, static_cast<gint> (pt)));
+      const char *codec = caps && !gst_caps_is_empty (caps.get ())
+          ? gst_structure_get_string (gst_caps_get_structure (caps.get (), 0),
+              "encoding-name")
+          : nullptr;
+      if (pt >= media_of_pt_.size () || !codec)
+        continue;
+      media_of_pt_[pt] = g_ascii_strcasecmp (codec, "rtx") == 0
+          ? kRtx
+          : static_cast<int> (index_of (
+              strcmp (kind, "video") == 0 ? Media::video : Media::audio));
+    }
+  }
+}
+
+Result<void>
+WebrtcPeer::watch_dtls ()
+{
+  Ref<GstWebRTCRTPTransceiver> transceiver;
+  g_signal_emit_by_name (webrtc_.get (), "get-transceiver", 0,
+      transceiver.out ());
+  Ref<GstWebRTCRTPReceiver> receiver;
+  g_object_get (transceiver.get (), "receiver", receiver.out (), nullptr);
+  g_object_get (receiver.get (), "transport", dtls_.out (), nullptr);
+  if (!dtls_)
+    return Error{Code::internal, "no DTLS transport"};
+  conns_.emplace_back (dtls_.get (), "notify::state",
+      G_CALLBACK (+[] (GObject *, GParamSpec *, WebrtcPeer *self) {
+        const gint64 now = g_get_monotonic_time ();
+        post (self->context_.get (), self->weak_from_this (),
+            [now] (WebrtcPeer &p) { p.dtls_changed (now); });
+      }),
+      this);
+  return {};
+}
+
 void
 WebrtcPeer::set_answer (const std::string &text,
     std::function<void (Result<void>)> callback)
@@ -342,56 +425,21 @@ WebrtcPeer::set_answer (const std::string &text,
   auto sdp = parse_sdp (options_.tcp_only ? without_udp (text) : text);
   if (!sdp)
     return callback (sdp.error ().wrap ("answer"));
-  {
-    std::lock_guard lock (mutex_);
-    for (guint i = 0; i < gst_sdp_message_medias_len (sdp->get ()); i++) {
-      const GstSDPMedia *m = gst_sdp_message_get_media (sdp->get (), i);
-      const char *kind = gst_sdp_media_get_media (m);
-      for (guint f = 0; f < gst_sdp_media_formats_len (m); f++) {
-        const guint64 pt =
-            g_ascii_strtoull (gst_sdp_media_get_format (m, f), nullptr, 10);
-        auto caps = Ref<GstCaps>::adopt (
-            gst_sdp_media_get_caps_from_media (m, static_cast<gint> (pt)));
-        const char *codec = caps && !gst_caps_is_empty (caps.get ())
-            ? gst_structure_get_string (gst_caps_get_structure (caps.get (), 0),
-                "encoding-name")
-            : nullptr;
-        if (pt >= media_of_pt_.size () || !codec)
-          continue;
-        media_of_pt_[pt] = g_ascii_strcasecmp (codec, "rtx") == 0
-            ? kRtx
-            : static_cast<int> (index_of (
-                strcmp (kind, "video") == 0 ? Media::video : Media::audio));
-      }
-    }
-  }
+  note_payload_types (sdp->get ());
   Owned<GstWebRTCSessionDescription> answer (
       gst_webrtc_session_description_new (GST_WEBRTC_SDP_TYPE_ANSWER,
           sdp->release ()));
   g_signal_emit_by_name (webrtc_.get (), "set-remote-description",
       answer.get (),
-      promise_to ([callback] (WebrtcPeer &peer,
-                      Result<Owned<GstStructure>> reply) {
-        if (!reply)
-          return callback (reply.error ().wrap ("set-remote-description"));
-        Ref<GstWebRTCRTPTransceiver> transceiver;
-        g_signal_emit_by_name (peer.webrtc_.get (), "get-transceiver", 0,
-            transceiver.out ());
-        Ref<GstWebRTCRTPReceiver> receiver;
-        g_object_get (transceiver.get (), "receiver", receiver.out (), nullptr);
-        g_object_get (receiver.get (), "transport", peer.dtls_.out (), nullptr);
-        if (!peer.dtls_)
-          return callback (Error{Code::internal, "no DTLS transport"});
-        peer.conns_.emplace_back (peer.dtls_.get (), "notify::state",
-            G_CALLBACK (+[] (GObject *, GParamSpec *, WebrtcPeer *self) {
-              const gint64 now = g_get_monotonic_time ();
-              post (self->context_.get (), self->weak_from_this (),
-                  [now] (WebrtcPeer &p) { p.dtls_changed (now); });
-            }),
-            &peer);
-        callback ({});
-        peer.dtls_changed (g_get_monotonic_time ());
-      }));
+      promise_to (
+          [callback] (WebrtcPeer &peer, Result<Owned<GstStructure>> reply) {
+            if (!reply)
+              return callback (reply.error ().wrap ("set-remote-description"));
+            Result<void> watched = peer.watch_dtls ();
+            callback (watched);
+            if (watched)
+              peer.dtls_changed (g_get_monotonic_time ());
+          }));
 }
 
 void

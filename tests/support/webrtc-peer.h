@@ -71,6 +71,9 @@ public:
   void create_offer (std::function<void (Result<std::string>)> callback);
   void set_answer (const std::string &sdp,
       std::function<void (Result<void>)> callback);
+  // The other way round: calls back once, with all candidates in the answer.
+  void create_answer (const std::string &offer,
+      std::function<void (Result<std::string>)> callback);
   // Takes everything down, without a word to the server. No event after it.
   void stop ();
   PeerStats stats () const;
@@ -81,6 +84,9 @@ private:
   void offer_created (Result<std::string> sdp);
   void gathering_changed ();
   void finish_offer (Result<std::string> offer);
+  void describe (const char *action, const char *field);
+  void note_payload_types (const GstSDPMessage *sdp);
+  Result<void> watch_dtls ();
   void dtls_changed (std::int64_t us);
   void fail (const std::string &why);
 

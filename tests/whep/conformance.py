@@ -8,6 +8,7 @@ import email.utils
 import hashlib
 import hmac
 import http.client
+import itertools
 import json
 import os
 import re
@@ -86,13 +87,15 @@ def candidate_address(sdp):
 
 def stun_check(sdp, peer, tries=30):
     """Sends a connectivity check by the credentials of sdp; True when it is answered with success."""
+    # A full agent that has made the offer is in control itself (RFC 8445, section 6.1.1).
+    role = 0x8029 if "a=setup:actpass" in sdp and attribute(sdp, "ice-lite") is None else 0x802a
     ufrag, pwd = attribute(sdp, "ice-ufrag"), attribute(sdp, "ice-pwd").encode()
 
     def attr(kind, value):
         return struct.pack("!HH", kind, len(value)) + value + b"\0" * (-len(value) % 4)
 
     body = (attr(0x0006, ("%s:%s" % (ufrag, peer.ufrag)).encode()) + attr(0x0024, struct.pack("!I", 1853824767))
-            + attr(0x802a, secrets.token_bytes(8)))
+            + attr(role, secrets.token_bytes(8)))
     transaction = secrets.token_bytes(12)
 
     def header(length):
@@ -213,8 +216,8 @@ class Conformance(unittest.TestCase):
             headers["If-Match"] = tag
         return self.call("PATCH", url, body, headers)
 
-    def counter_offer(self, body="", **headers):
-        response = self.call("POST", "/whep/cam", body, {"Content-Type": SDP, **headers})
+    def counter_offer(self, body="", ident="cam", **headers):
+        response = self.call("POST", "/whep/" + ident, body, {"Content-Type": SDP, **headers})
         self.assertEqual(response.status, 406, response.body)
         self.addCleanup(self.call, "DELETE", response.headers["Location"])
         return response
@@ -292,8 +295,8 @@ class Conformance(unittest.TestCase):
         """MUST | counter-offer: 406, `application/sdp`, an offer of JSEP 5.2.1, `Location`"""
         # Asked for by an empty body; and in place of an offer that has no place for the stream.
         self.assert_error(self.call("POST", "/whep/cam", Peer(audio=False, codec="VP8").sdp(), {"Content-Type": SDP}), 406)
-        for body in ["", Peer().sdp(direction="sendonly")]:
-            response = self.counter_offer(body)
+        for ident, body in itertools.product(["cam", "full"], ["", Peer().sdp(direction="sendonly")]):
+            response = self.counter_offer(body, ident)
             self.assertTrue(response.headers["Content-Type"].startswith(SDP))
             offer = response.body
             self.assertRegex(offer, r"\Av=0\r\no=- \d+ \d+ IN IP4 \S+\r\ns=-\r\nt=0 0\r\n")
@@ -301,7 +304,7 @@ class Conformance(unittest.TestCase):
             for section in sections(offer):
                 self.assertEqual(attribute(section, "setup"), "actpass")
                 self.assertIsNotNone(attribute(section, "rtcp-mux"))
-            self.assertRegex(response.headers["Location"], r"^/whep/cam/[0-9a-f]{32}$")
+            self.assertRegex(response.headers["Location"], r"^/whep/%s/[0-9a-f]{32}$" % ident)
 
     def test_W06(self):
         """MAY | `valid-until` is an HTTP-date; without it 30 s"""
@@ -312,16 +315,17 @@ class Conformance(unittest.TestCase):
 
     def test_W07(self):
         """MUST | PATCH `application/sdp` with the answer: 204; malformed: 4xx"""
-        response, peer = self.counter_offer(), Peer()
-        url = response.headers["Location"]
-        self.assert_error(self.patch(url, "v=0\r\n", kind=SDP), 400)
-        self.assert_error(self.patch(url, peer.sdp(setup="actpass"), kind=SDP), 400)
-        answered = self.patch(url, peer.sdp(setup="active"), kind=SDP)
-        self.assertEqual((answered.status, answered.body), (204, ""))
-        self.assertTrue(stun_check(response.body, peer))
-        # A session that has its answer takes no other.
-        self.assert_error(self.patch(url, peer.sdp(setup="active"), kind=SDP), 422)
-        self.assertEqual(self.patch(url, peer.fragment(), answered.headers["ETag"]).status, 204)
+        for ident, setup in itertools.product(["cam", "full"], ["active", "passive"]):
+            response, peer = self.counter_offer(ident=ident), Peer()
+            url = response.headers["Location"]
+            self.assert_error(self.patch(url, "v=0\r\n", kind=SDP), 400)
+            self.assert_error(self.patch(url, peer.sdp(setup="actpass"), kind=SDP), 400)
+            answered = self.patch(url, peer.sdp(setup=setup), kind=SDP)
+            self.assertEqual((answered.status, answered.body), (204, ""))
+            self.assertTrue(stun_check(response.body, peer))
+            # A session that has its answer takes no other.
+            self.assert_error(self.patch(url, peer.sdp(setup=setup), kind=SDP), 422)
+            self.assertEqual(self.patch(url, peer.fragment(), answered.headers["ETag"]).status, 204)
 
     def test_W08(self):
         """MUST | POST of another type or of malformed SDP: 4xx"""
@@ -336,7 +340,7 @@ class Conformance(unittest.TestCase):
         for direction in ["recvonly", "sendrecv"]:
             answer = self.call("POST", "/whep/cam", Peer().sdp(direction=direction), {"Content-Type": SDP})
             self.addCleanup(self.call, "DELETE", answer.headers["Location"])
-            for sdp in [answer.body, self.counter_offer().body]:
+            for sdp in [answer.body, self.counter_offer().body, self.counter_offer(ident="full").body]:
                 for section in sections(sdp):
                     self.assertRegex(section, r"(?m)^a=sendonly\r$")
                     self.assertNotRegex(section, r"(?m)^a=(recvonly|sendrecv|inactive)")
@@ -529,7 +533,8 @@ class Conformance(unittest.TestCase):
 
     def test_W29(self):
         """MUST | BUNDLE, rtcp-mux, and `rtcp-mux-only` in each bundled section"""
-        for sdp in [self.session()[2], self.session("full")[2], self.counter_offer().body]:
+        for sdp in [self.session()[2], self.session("full")[2], self.counter_offer().body,
+                    self.counter_offer(ident="full").body]:
             self.assertEqual(attribute(sdp, "group"), "BUNDLE 0 1")
             for section in sections(sdp):
                 self.assertRegex(section, r"(?m)^a=rtcp-mux\r$")
@@ -537,7 +542,8 @@ class Conformance(unittest.TestCase):
 
     def test_W30(self):
         """MUST | one MediaStream: the same `msid` stream in each section; at most one track of a kind"""
-        for sdp in [self.session()[2], self.session("full")[2], self.counter_offer().body]:
+        for sdp in [self.session()[2], self.session("full")[2], self.counter_offer().body,
+                    self.counter_offer(ident="full").body]:
             ids = [attribute(section, "msid").split()[0] for section in sections(sdp)]
             self.assertEqual(len(set(ids)), 1)
             kinds = [section.split()[0] for section in sections(sdp)]
