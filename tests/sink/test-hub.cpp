@@ -26,6 +26,13 @@ public:
   {
     return Error{Code::internal, "nobody watches"};
   }
+  std::shared_ptr<transport::Invitation> invite (
+      const transport::ViewerConfig &,
+      const negotiation::StreamDescription &) override
+  {
+    return nullptr;
+  }
+  std::size_t max_invitations () const override { return 0; }
   void set_viewers (std::shared_ptr<const transport::ViewerList>) override {}
   void report (Media, const transport::SourceReport &report) override
   {
