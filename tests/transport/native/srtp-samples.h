@@ -47,9 +47,10 @@ random_keys (SrtpProfile profile)
 }
 
 inline SrtpSender
-sender_of (const SrtpKeys &keys, std::uint32_t first_rtcp_index = 0)
+sender_of (const SrtpKeys &keys, std::uint32_t first_rtcp_index = 0,
+    SrtpEngine engine = SrtpEngine::fastest)
 {
-  auto sender = SrtpSender::create (keys, first_rtcp_index);
+  auto sender = SrtpSender::create (keys, first_rtcp_index, engine);
   g_assert_true (sender.has_value ());
   return *std::move (sender);
 }
@@ -71,9 +72,9 @@ put32 (std::uint8_t *at, std::uint32_t value)
 
 inline SrtpCipher
 cipher_of (SrtpProfile profile, const SrtpSessionKeys &keys, SrtpUse use,
-    SrtpCipher::Direction direction)
+    SrtpCipher::Direction direction, SrtpEngine engine = SrtpEngine::fastest)
 {
-  auto cipher = SrtpCipher::create (profile, keys, use, direction);
+  auto cipher = SrtpCipher::create (profile, keys, use, direction, engine);
   g_assert_true (cipher.has_value ());
   return *std::move (cipher);
 }

@@ -43,17 +43,18 @@ SrtpCipher::~SrtpCipher ()
 }
 
 Result<SrtpCipher>
-SrtpCipher::create (const SrtpKeys &master, SrtpUse use, Direction direction)
+SrtpCipher::create (const SrtpKeys &master, SrtpUse use, Direction direction,
+    SrtpEngine engine)
 {
   const auto session = derive_session_keys (master, use);
   if (!session)
     return session.error ();
-  return create (master.profile, *session, use, direction);
+  return create (master.profile, *session, use, direction, engine);
 }
 
 Result<SrtpCipher>
 SrtpCipher::create (SrtpProfile profile, const SrtpSessionKeys &keys,
-    SrtpUse use, Direction direction)
+    SrtpUse use, Direction direction, SrtpEngine engine)
 {
   SrtpCipher cipher;
   const EVP_CIPHER *type = cipher_of (profile);
@@ -61,11 +62,17 @@ SrtpCipher::create (SrtpProfile profile, const SrtpSessionKeys &keys,
     return Error{Code::bad_request, "unknown SRTP profile"};
   // Counter mode has one direction only.
   const bool encrypt = direction == Direction::seal || !srtp_is_aead (profile);
-  cipher.context_.reset (EVP_CIPHER_CTX_new ());
-  if (!cipher.context_
-      || !EVP_CipherInit_ex2 (cipher.context_.get (), type, keys.key.data (),
-          nullptr, encrypt, nullptr))
-    return evp_error ("SRTP cipher");
+  if (engine == SrtpEngine::fastest && direction == Direction::seal
+      && use == SrtpUse::rtp && srtp_is_aead (profile))
+    cipher.sealer_ = GcmSealer::create (
+        std::span (keys.key).first (srtp_master_key_size (profile)));
+  if (!cipher.sealer_) {
+    cipher.context_.reset (EVP_CIPHER_CTX_new ());
+    if (!cipher.context_
+        || !EVP_CipherInit_ex2 (cipher.context_.get (), type, keys.key.data (),
+            nullptr, encrypt, nullptr))
+      return evp_error ("SRTP cipher");
+  }
   if (!srtp_is_aead (profile))
     cipher.hmac_ = std::make_unique<HmacSha1> (keys.auth);
   std::copy_n (keys.salt.begin (), srtp_master_salt_size (profile),
@@ -156,8 +163,14 @@ bool
 SrtpCipher::seal_gcm (const Packet &packet, const std::uint8_t *plain,
     std::uint8_t *tag)
 {
-  EVP_CIPHER_CTX *context = context_.get ();
   const Iv iv = iv_of (packet);
+  if (sealer_) {
+    sealer_->seal (std::span (iv).subspan<kGcmIvOffset, GcmSealer::kIvBytes> (),
+        {packet.head, packet.head_bytes}, plain,
+        {packet.body (), packet.body_bytes}, tag);
+    return true;
+  }
+  EVP_CIPHER_CTX *context = context_.get ();
   int bytes = 0;
   if (!EVP_EncryptInit_ex2 (context, nullptr, nullptr,
           iv.data () + kGcmIvOffset, nullptr)

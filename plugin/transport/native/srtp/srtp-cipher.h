@@ -5,12 +5,20 @@
 #pragma once
 
 #include "plugin/transport/native/srtp/evp.h"
+#include "plugin/transport/native/srtp/gcm-sealer.h"
 #include "plugin/transport/native/srtp/hmac-sha1.h"
 #include "plugin/transport/native/srtp/srtp-session-keys.h"
 
 #include <memory>
 
 namespace restream::transport::native {
+
+// Who encrypts media with GCM.
+enum class SrtpEngine : std::uint8_t
+{
+  fastest = 1, // GcmSealer, where there is one
+  openssl,
+};
 
 class SrtpCipher
 {
@@ -44,9 +52,10 @@ public:
   };
 
   static Result<SrtpCipher> create (const SrtpKeys &master, SrtpUse use,
-      Direction direction);
+      Direction direction, SrtpEngine engine = SrtpEngine::fastest);
   static Result<SrtpCipher> create (SrtpProfile profile,
-      const SrtpSessionKeys &keys, SrtpUse use, Direction direction);
+      const SrtpSessionKeys &keys, SrtpUse use, Direction direction,
+      SrtpEngine engine = SrtpEngine::fastest);
   SrtpCipher (SrtpCipher &&) noexcept = default;
   SrtpCipher &operator= (SrtpCipher &&) noexcept = default;
   ~SrtpCipher ();
@@ -74,7 +83,8 @@ private:
   Opened open_gcm (const Packet &packet, const std::uint8_t *tag);
   bool crypt_cm (const Packet &packet, const std::uint8_t *input);
 
-  Owned<EVP_CIPHER_CTX> context_;
+  std::unique_ptr<GcmSealer> sealer_; // of media that is sent with GCM, perhaps
+  Owned<EVP_CIPHER_CTX> context_; // of all else
   std::unique_ptr<HmacSha1> hmac_; // AES_CM only
   Iv salt_{}; // as AES_CM has it: the SSRC is at byte 4, the index at 8
   std::uint8_t tag_bytes_ = 0;

@@ -6,10 +6,11 @@
 namespace restream::transport::native {
 
 Result<SrtpSender>
-SrtpSender::create (const SrtpKeys &keys, std::uint32_t first_rtcp_index)
+SrtpSender::create (const SrtpKeys &keys, std::uint32_t first_rtcp_index,
+    SrtpEngine engine)
 {
-  auto rtp =
-      SrtpCipher::create (keys, SrtpUse::rtp, SrtpCipher::Direction::seal);
+  auto rtp = SrtpCipher::create (keys, SrtpUse::rtp,
+      SrtpCipher::Direction::seal, engine);
   if (!rtp)
     return rtp.error ();
   auto rtcp =

@@ -13,7 +13,8 @@ class SrtpSender
 public:
   // first_rtcp_index: for tests of the end of the index space.
   static Result<SrtpSender> create (const SrtpKeys &keys,
-      std::uint32_t first_rtcp_index = 0);
+      std::uint32_t first_rtcp_index = 0,
+      SrtpEngine engine = SrtpEngine::fastest);
 
   // out: header_bytes of finished RTP header (12, CSRCs, extension) are there;
   // the payload is encrypted from `payload` (which may lie there already, but

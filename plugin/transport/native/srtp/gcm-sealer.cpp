@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plugin/transport/native/srtp/gcm-sealer.h"
+
+#ifdef HAVE_IPSEC_MB
+
+#include <intel-ipsec-mb.h>
+#include <openssl/crypto.h>
+
+namespace restream::transport::native {
+namespace {
+
+// The process's table of functions for its processor; only read, so any thread's. Null: none
+// for this processor, or they fail the library's own test.
+IMB_MGR *
+functions ()
+{
+  static IMB_MGR *const made = [] () -> IMB_MGR * {
+    IMB_MGR *manager = alloc_mb_mgr (0);
+    if (!manager)
+      return nullptr;
+    IMB_ARCH architecture = IMB_ARCH_NONE;
+    init_mb_mgr_auto (manager, &architecture);
+    const bool fit = imb_get_errno (manager) == 0
+        && architecture >= IMB_ARCH_AVX
+        && (manager->features & IMB_FEATURE_SELF_TEST_PASS);
+    if (fit)
+      return manager; // for good
+    free_mb_mgr (manager);
+    return nullptr;
+  }();
+  return made;
+}
+
+class IpsecMbSealer final : public GcmSealer
+{
+public:
+  IpsecMbSealer (IMB_MGR *manager, std::span<const std::uint8_t> key)
+      : encrypt_ (key.size () == 32 ? manager->gcm256_enc : manager->gcm128_enc)
+  {
+    if (key.size () == 32)
+      IMB_AES256_GCM_PRE (manager, key.data (), &key_);
+    else
+      IMB_AES128_GCM_PRE (manager, key.data (), &key_);
+  }
+  ~IpsecMbSealer () override { OPENSSL_cleanse (&key_, sizeof key_); }
+
+  void seal (std::span<const std::uint8_t, kIvBytes> iv,
+      std::span<const std::uint8_t> clear, const std::uint8_t *plain,
+      std::span<std::uint8_t> body, std::uint8_t *tag) override
+  {
+    gcm_context_data state;
+    encrypt_ (&key_, &state, body.data (), plain, body.size (), iv.data (),
+        clear.data (), clear.size (), tag, kTagBytes);
+  }
+
+private:
+  const aes_gcm_enc_dec_t encrypt_;
+  alignas (64) gcm_key_data key_; // as the library itself has it
+};
+
+} // namespace
+
+std::unique_ptr<GcmSealer>
+GcmSealer::create (std::span<const std::uint8_t> key)
+{
+  IMB_MGR *manager = functions ();
+  if (!manager || (key.size () != 16 && key.size () != 32))
+    return nullptr;
+  return std::make_unique<IpsecMbSealer> (manager, key);
+}
+
+} // namespace restream::transport::native
+
+#else
+
+namespace restream::transport::native {
+
+std::unique_ptr<GcmSealer>
+GcmSealer::create (std::span<const std::uint8_t>)
+{
+  return nullptr;
+}
+
+} // namespace restream::transport::native
+
+#endif
