@@ -3,6 +3,7 @@
 
 #include "common/bytes.h"
 #include "plugin/transport/native/ntp-clock.h"
+#include "plugin/transport/native/prefetch.h"
 #include "plugin/transport/native/red.h"
 #include "plugin/transport/native/rtcp/rtcp-writer.h"
 #include "plugin/transport/native/rtcp/rtx.h"
@@ -289,6 +290,15 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
     cursor.pace = kPaceBytes;
   }
   return false;
+}
+
+void
+MediaSender::prefetch (Media media) const
+{
+  prefetch_bytes (&settings_.media[index_of (media)], sizeof (MediaSettings));
+  prefetch_bytes (&cursors_[index_of (media)], sizeof (Cursor));
+  prefetch_bytes (counters_[index_of (media)], sizeof (MediaCounters));
+  srtp_.prefetch ();
 }
 
 bool

@@ -59,6 +59,8 @@ public:
   // Queues what is there for the viewer, as much as may go out now. true: it is owed more.
   bool serve (Media media, const StreamFeed &feed, SendQueue &queue,
       const Path &path, std::int64_t now_us);
+  // serve() is soon to come.
+  void prefetch (Media media) const;
   // Is anything owed?
   bool is_behind (const StreamFeed &feed) const;
 

@@ -4,6 +4,7 @@
 #include "plugin/negotiation/plan.h"
 #include "plugin/transport/native/dtls/dtls-connection.h"
 #include "plugin/transport/native/media-sender.h"
+#include "plugin/transport/native/prefetch.h"
 #include "plugin/transport/native/srtp/srtp-receiver.h"
 #include "plugin/transport/native/stun/binding.h"
 #include "plugin/transport/native/stun/path-probe.h"
@@ -97,6 +98,13 @@ public:
 
   // Sends what the viewer is owed of a medium, as much as may go out now. true: there is more.
   bool serve (Media media);
+  // serve() is soon to come: what it reads first is fetched into the cache, then what that points to.
+  void prefetch () const { prefetch_bytes (&sender_, kServedBytes); }
+  void prefetch (Media media) const
+  {
+    if (sender_)
+      sender_->prefetch (media);
+  }
 
   std::int64_t deadline_us () const;
   void handle_deadline ();
@@ -137,19 +145,25 @@ private:
   void say_goodbye ();
   void end (Error reason);
 
-  const SessionSettings settings_;
-  const std::shared_ptr<SessionObserver> observer_;
+  // What serve() looks at, together.
+  alignas (kCacheLine) std::unique_ptr<MediaSender> sender_;
   IoThread *thread_ = nullptr;
   StreamFeed *feed_ = nullptr;
-  ViewerState state_ = ViewerState::created;
+  std::int64_t consent_us_ = 0; // of the last sign of life; 0 = none yet
+  std::int64_t drain_deadline_us_ = 0; // 0 = not draining
   bool ended_ = false;
+  std::optional<Path> path_; // the one in use
+  static constexpr std::size_t kServedBytes = 2 * kCacheLine;
+
+  const SessionSettings settings_;
+  const std::shared_ptr<SessionObserver> observer_;
+  ViewerState state_ = ViewerState::created;
 
   IceCredentials local_;
   IceCredentials remote_;
   std::optional<IceCredentials> old_local_;
   std::string old_remote_ufrag_;
   std::vector<Path> paths_; // proved by a check; the oldest is forgotten first
-  std::optional<Path> path_; // the one in use
   bool nominated_ = false;
   std::vector<std::pair<Path, IoThread *>> lent_;
   std::unique_ptr<PathProbe> probe_;
@@ -157,15 +171,12 @@ private:
   std::int64_t next_probe_us_ = 0;
   std::optional<std::uint32_t> source_; // the SSRC of its RTCP
   std::int64_t born_us_ = 0;
-  std::int64_t consent_us_ = 0; // of the last sign of life; 0 = none yet
   std::int64_t path_heard_us_ = 0; // the same of the path in use
   std::int64_t farewell_us_ = 0; // of a hint, since the last sign; 0 = none
 
   std::unique_ptr<DtlsConnection> dtls_;
-  std::unique_ptr<MediaSender> sender_;
   std::optional<SrtpReceiver> receiver_;
   std::int64_t next_report_us_ = 0;
-  std::int64_t drain_deadline_us_ = 0; // 0 = not draining
 };
 
 } // namespace restream::transport::native

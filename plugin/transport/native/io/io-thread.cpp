@@ -22,6 +22,8 @@ constexpr std::int64_t kTurnUs = 1000;
 // for, so long at most: it then leaves in one send to each.
 constexpr std::size_t kGatherMembers = 8;
 constexpr std::int64_t kGatherUs = 1000;
+// Viewers whose state is fetched meanwhile: what they are first, then what they are sent with.
+constexpr std::size_t kFarAhead = 4, kAhead = 2;
 constexpr std::int64_t kMinTimerUs = 1000;
 constexpr unsigned kMaxHops = 3;
 constexpr std::size_t kMaxForeign = 64 * 1024;
@@ -375,8 +377,16 @@ IoThread::serve (StreamFeed &feed, Media media)
   }
   // Each time somebody else is the last one.
   feed.first = (feed.first + 1) % n;
-  for (std::size_t i = 0; i < n; i++)
-    serve (feed, *feed.members[(feed.first + i) % n], media);
+  auto member = [&feed, n] (std::size_t i) -> Session & {
+    return *feed.members[(feed.first + i) % n];
+  };
+  for (std::size_t i = 0; i < n; i++) {
+    if (i + kFarAhead < n)
+      member (i + kFarAhead).prefetch ();
+    if (i + kAhead < n)
+      member (i + kAhead).prefetch (media);
+    serve (feed, member (i), media);
+  }
 }
 
 void

@@ -5,6 +5,8 @@
 // Thread: any, where there is one at a time.
 #pragma once
 
+#include "plugin/transport/native/prefetch.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,7 +32,12 @@ public:
       std::span<const std::uint8_t> clear, const std::uint8_t *plain,
       std::span<std::uint8_t> body, std::uint8_t *tag) = 0;
 
+  // seal() is soon to come.
+  void prefetch () const { prefetch_bytes (this, kKeyBytes); }
+
 protected:
+  // Round keys and the powers of the hash key that packets take.
+  static constexpr std::size_t kKeyBytes = 512;
   GcmSealer () = default;
 };
 

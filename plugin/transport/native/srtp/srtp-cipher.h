@@ -67,6 +67,13 @@ public:
   // In place. The body is garbage unless the answer is ok.
   Opened open (const Packet &packet, const std::uint8_t *tag);
 
+  // seal() is soon to come: fetches the key into the cache.
+  void prefetch () const
+  {
+    if (sealer_)
+      sealer_->prefetch ();
+  }
+
   std::size_t tag_bytes () const { return tag_bytes_; }
   bool is_aead () const { return !hmac_; }
 

@@ -27,6 +27,9 @@ public:
   std::size_t protect_rtp (std::uint8_t *out, std::size_t header_bytes,
       std::span<const std::uint8_t> payload, std::uint32_t roc);
 
+  // protect_rtp() is soon to come.
+  void prefetch () const { rtp_.prefetch (); }
+
   // In place; behind the compound of `bytes` there is room for
   // kMaxRtcpOverhead. Counts the index. Returns the bytes of the whole packet,
   // 0 where nothing may be sent; so always once the 2^31 indices are used up.
