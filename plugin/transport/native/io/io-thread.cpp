@@ -86,9 +86,11 @@ IoThread::run ()
 {
   pthread_setname_np (pthread_self (), "rtprestream-io");
   while (!stop_) {
-    wait (next_deadline ());
-    inbox_.take ([this] (Message &&message) { message (*this); });
-    receive_udp ();
+    const Ready ready = wait (next_deadline ());
+    if (ready.inbox)
+      inbox_.take ([this] (Message &&message) { message (*this); });
+    if (ready.socket)
+      receive_udp ();
     for (int fd : ready_) {
       tcp_.handle_event (fd, now_us_);
       tcp_check_us_ =
@@ -122,7 +124,7 @@ IoThread::next_deadline () const
   return deadline;
 }
 
-void
+IoThread::Ready
 IoThread::wait (std::int64_t deadline_us)
 {
   epoll_event events[kMaxEvents];
@@ -141,10 +143,17 @@ IoThread::wait (std::int64_t deadline_us)
   }
   now_us_ = g_get_monotonic_time ();
   ready_.clear ();
+  Ready ready;
   for (int i = 0; i < n; i++) {
-    if (int fd = events[i].data.fd; fd != socket_.fd () && fd != inbox_.fd ())
+    const int fd = events[i].data.fd;
+    if (fd == inbox_.fd ())
+      ready.inbox = true;
+    else if (fd == socket_.fd ())
+      ready.socket = (events[i].events & ~std::uint32_t{EPOLLOUT}) != 0;
+    else
       ready_.push_back (fd);
   }
+  return ready;
 }
 
 void

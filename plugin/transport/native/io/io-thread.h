@@ -99,7 +99,13 @@ private:
 
   void run ();
   std::int64_t next_deadline () const;
-  void wait (std::int64_t deadline_us);
+  struct Ready
+  {
+    bool inbox = false;
+    bool socket = false; // to read
+  };
+  // Of TCP's descriptors, ready_ has those that are.
+  Ready wait (std::int64_t deadline_us);
   void receive_udp ();
   void handle_tcp (TcpConnection &connection,
       std::span<std::uint8_t> datagram) override;
@@ -130,7 +136,7 @@ private:
   TcpPool tcp_;
   std::int64_t tcp_check_us_ =
       INT64_MAX; // when those without a session are looked at
-  std::vector<int> ready_; // the descriptors that wait() found readable
+  std::vector<int> ready_;
   CheckResponder responder_;
   std::atomic<unsigned> load_{0};
   std::int64_t now_us_ = 0;
