@@ -235,7 +235,8 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
       cursor.next = next;
       break;
     }
-    Extra extra{.before = {},
+    Extra extra{.tags = srtp_.has_tags () ? queue.tags (path) : nullptr,
+        .before = {},
         .capture_time = {},
         .playout_delay = tells_playout_delay (media, now_us)};
     if (is_redundant (media, now_us)) {
@@ -365,7 +366,7 @@ MediaSender::write_packet (std::uint8_t *out, Media media,
       count (counters_[index_of (media)]->redundant, 1);
     }
   }
-  return srtp_.protect_rtp (out, bytes, payload, roc);
+  return srtp_.protect_rtp (out, bytes, payload, roc, extra.tags);
 }
 
 void

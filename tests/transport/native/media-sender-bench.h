@@ -26,6 +26,7 @@ struct BenchOptions
   bool audio = true;
   bool red = false;
   InstantStart start{};
+  SrtpProfile profile = SrtpProfile::aead_aes_128_gcm;
 };
 
 // What came out at the other end.
@@ -47,8 +48,8 @@ class Bench
 {
 public:
   explicit Bench (BenchOptions options = {})
-      : keys_ (random_keys (SrtpProfile::aead_aes_128_gcm)),
-        receiver_ (receiver_of (keys_)), settings_ (settings (options)),
+      : keys_ (random_keys (options.profile)), receiver_ (receiver_of (keys_)),
+        settings_ (settings (options)),
         feed (std::make_shared<SharedStream> (1, 1, options.start)),
         sender (settings_, sender_of (keys_), {&counters[0], &counters[1]},
             link)

@@ -42,9 +42,9 @@ begins_at_a_join ()
 
 // Whatever sizes, all arrives in its order, with the marker as it was.
 void
-all_sizes ()
+all_sizes_of (SrtpProfile profile)
 {
-  Bench bench ({.transport_sequence_id = 5});
+  Bench bench ({.transport_sequence_id = 5, .profile = profile});
   std::uint16_t sequence = 0;
   std::vector<std::size_t> sizes;
   std::size_t wire = 0;
@@ -71,10 +71,17 @@ all_sizes ()
           == native::Bytes (sizes[number], static_cast<std::uint8_t> (number)));
       // Numbered over all that is sent.
       g_assert_cmpuint (*got[i].transport_sequence, ==, number);
-      wire += got[i].payload.size () + 20 + 16;
+      wire += got[i].payload.size () + 20 + srtp_tag_size (profile);
     }
   }
   g_assert_cmpuint (bench.counters[0].bytes, ==, wire);
+}
+
+void
+all_sizes ()
+{
+  for (SrtpProfile profile : kProfiles)
+    all_sizes_of (profile);
 }
 
 // The viewer starts its roll-over counter with 0 wherever it begins, and follows it.

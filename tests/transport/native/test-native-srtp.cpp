@@ -334,6 +334,36 @@ test_replay_window ()
   }
 }
 
+// Tags that are written together are those that are written one by one.
+void
+test_tags_of_many ()
+{
+  const std::unique_ptr<TagBatch> tags = TagBatch::create ();
+  if (!tags)
+    return g_test_skip ("no library for it on this machine");
+  std::vector<SrtpSender> senders;
+  for (unsigned i = 0; i < 5; i++)
+    senders.push_back (
+        sender_of (random_keys (SrtpProfile::aes128_cm_sha1_80)));
+  for (unsigned n : {1u, 2u, 7u, 16u, 17u, 128u, 129u, 300u}) {
+    std::vector<Bytes> expected, packets;
+    for (unsigned i = 0; i < n; i++) {
+      const Bytes header = rtp_header (kSsrc, static_cast<std::uint16_t> (i),
+          {0, i % 3 == 0 ? 2 : -1});
+      const Bytes payload = random_bytes (g_test_rand_int_range (0, 1401));
+      SrtpSender &sender = senders[i % senders.size ()];
+      expected.push_back (protect_rtp (sender, header, payload, n));
+      Bytes &packet = packets.emplace_back (header);
+      packet.resize (header.size () + payload.size () + kMaxRtpOverhead);
+      packet.resize (sender.protect_rtp (packet.data (), header.size (),
+          payload, n, tags.get ()));
+    }
+    tags->run ();
+    for (unsigned i = 0; i < n; i++)
+      assert_same (packets[i], expected[i]);
+  }
+}
+
 } // namespace
 
 int
@@ -341,6 +371,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, nullptr);
   g_test_add_func ("/srtp/replay-window", test_replay_window);
+  g_test_add_func ("/srtp/tags-of-many", test_tags_of_many);
   struct
   {
     const char *name;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace restream::transport::native {
 
@@ -30,6 +31,17 @@ SendQueue::commit (const Path &path, std::size_t bytes, std::size_t segment,
   messages_[count_] = {path, used_, bytes, segment, &dropped};
   count_++;
   used_ += bytes;
+}
+
+TagBatch *
+SendQueue::tags (const Path &path)
+{
+  if (path.tcp)
+    return nullptr;
+  // Not before a viewer comes who needs it: it takes 200 kB.
+  if (!std::exchange (tags_tried_, true))
+    tags_ = TagBatch::create ();
+  return tags_.get ();
 }
 
 // Its frames are of no use to segmentation: each packet goes into the connection.
@@ -87,6 +99,8 @@ void
 SendQueue::flush ()
 {
   blocked_ = false;
+  if (tags_)
+    tags_->run ();
   std::size_t first = 0;
   while (first < count_) {
     std::size_t n = prepare (first);

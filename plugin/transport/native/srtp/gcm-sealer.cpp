@@ -3,33 +3,12 @@
 
 #ifdef HAVE_IPSEC_MB
 
-#include <intel-ipsec-mb.h>
+#include "plugin/transport/native/srtp/ipsec-mb.h"
+
 #include <openssl/crypto.h>
 
 namespace restream::transport::native {
 namespace {
-
-// The process's table of functions for its processor; only read, so any thread's. Null: none
-// for this processor, or they fail the library's own test.
-IMB_MGR *
-functions ()
-{
-  static IMB_MGR *const made = [] () -> IMB_MGR * {
-    IMB_MGR *manager = alloc_mb_mgr (0);
-    if (!manager)
-      return nullptr;
-    IMB_ARCH architecture = IMB_ARCH_NONE;
-    init_mb_mgr_auto (manager, &architecture);
-    const bool fit = imb_get_errno (manager) == 0
-        && architecture >= IMB_ARCH_AVX
-        && (manager->features & IMB_FEATURE_SELF_TEST_PASS);
-    if (fit)
-      return manager; // for good
-    free_mb_mgr (manager);
-    return nullptr;
-  }();
-  return made;
-}
 
 class IpsecMbSealer final : public GcmSealer
 {
@@ -63,10 +42,16 @@ private:
 std::unique_ptr<GcmSealer>
 GcmSealer::create (std::span<const std::uint8_t> key)
 {
-  IMB_MGR *manager = functions ();
+  IMB_MGR *manager = shared_ipsec_mb ();
   if (!manager || (key.size () != 16 && key.size () != 32))
     return nullptr;
   return std::make_unique<IpsecMbSealer> (manager, key);
+}
+
+void
+GcmSealer::warm_up ()
+{
+  shared_ipsec_mb ();
 }
 
 } // namespace restream::transport::native
@@ -79,6 +64,11 @@ std::unique_ptr<GcmSealer>
 GcmSealer::create (std::span<const std::uint8_t>)
 {
   return nullptr;
+}
+
+void
+GcmSealer::warm_up ()
+{
 }
 
 } // namespace restream::transport::native

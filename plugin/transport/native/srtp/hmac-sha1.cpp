@@ -35,6 +35,13 @@ HmacSha1::~HmacSha1 ()
   OPENSSL_cleanse (&outer_, sizeof outer_);
 }
 
+HmacSha1::Halves
+HmacSha1::halves () const
+{
+  return {{inner_.h0, inner_.h1, inner_.h2, inner_.h3, inner_.h4},
+      {outer_.h0, outer_.h1, outer_.h2, outer_.h3, outer_.h4}};
+}
+
 bool
 HmacSha1::compute (std::span<const std::uint8_t> message,
     std::span<const std::uint8_t> trailer, Mac &mac) const

@@ -25,6 +25,14 @@ public:
   HmacSha1 &operator= (const HmacSha1 &) = delete;
   ~HmacSha1 ();
 
+  // The hash of either keyed block, as SHA-1's five words: for TagBatch.
+  struct Halves
+  {
+    std::array<std::uint32_t, SHA_DIGEST_LENGTH / 4> inner;
+    std::array<std::uint32_t, SHA_DIGEST_LENGTH / 4> outer;
+  };
+  Halves halves () const;
+
   // Of both, one after the other. False where OpenSSL fails.
   bool compute (std::span<const std::uint8_t> message,
       std::span<const std::uint8_t> trailer, Mac &mac) const;

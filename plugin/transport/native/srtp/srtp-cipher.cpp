@@ -109,6 +109,23 @@ SrtpCipher::seal (const Packet &packet, const std::uint8_t *plain,
   return done;
 }
 
+bool
+SrtpCipher::seal_later (const Packet &packet, const std::uint8_t *plain,
+    TagBatch &tags)
+{
+  if (!crypt_cm (packet, plain)) {
+    ERR_clear_error ();
+    return false;
+  }
+  std::uint8_t *end = packet.body () + packet.body_bytes;
+  const auto trailer = big_endian (packet.trailer);
+  std::copy (trailer.begin (), trailer.end (), end);
+  tags.add (*hmac_,
+      {packet.head, packet.head_bytes + packet.body_bytes + trailer.size ()},
+      {end, tag_bytes_});
+  return true;
+}
+
 SrtpCipher::Opened
 SrtpCipher::open (const Packet &packet, const std::uint8_t *tag)
 {

@@ -8,6 +8,7 @@
 #include "plugin/transport/native/srtp/gcm-sealer.h"
 #include "plugin/transport/native/srtp/hmac-sha1.h"
 #include "plugin/transport/native/srtp/srtp-session-keys.h"
+#include "plugin/transport/native/srtp/tag-batch.h"
 
 #include <memory>
 
@@ -64,6 +65,10 @@ public:
   // the body. False: nothing there may be sent.
   bool seal (const Packet &packet, const std::uint8_t *plain,
       std::uint8_t *tag);
+  // The same of an AES-CM packet, whose tag lies straight behind the body, but for the tag, which
+  // is written when the batch runs. Until then there is room for the trailer.
+  bool seal_later (const Packet &packet, const std::uint8_t *plain,
+      TagBatch &tags);
   // In place. The body is garbage unless the answer is ok.
   Opened open (const Packet &packet, const std::uint8_t *tag);
 

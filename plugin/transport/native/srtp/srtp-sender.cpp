@@ -22,7 +22,7 @@ SrtpSender::create (const SrtpKeys &keys, std::uint32_t first_rtcp_index,
 
 std::size_t
 SrtpSender::protect_rtp (std::uint8_t *out, std::size_t header_bytes,
-    std::span<const std::uint8_t> payload, std::uint32_t roc)
+    std::span<const std::uint8_t> payload, std::uint32_t roc, TagBatch *tags)
 {
   const std::size_t plain_bytes = header_bytes + payload.size ();
   if (header_bytes < kRtpHeaderBytes || plain_bytes > kMaxPacketBytes)
@@ -35,7 +35,10 @@ SrtpSender::protect_rtp (std::uint8_t *out, std::size_t header_bytes,
       .index = std::uint64_t{roc} << 16 | read16 (out + 2),
       .trailer = roc,
   };
-  if (!rtp_.seal (packet, payload.data (), out + plain_bytes))
+  const bool sealed = tags && has_tags ()
+      ? rtp_.seal_later (packet, payload.data (), *tags)
+      : rtp_.seal (packet, payload.data (), out + plain_bytes);
+  if (!sealed)
     return 0;
   return plain_bytes + rtp_.tag_bytes ();
 }
