@@ -14,6 +14,9 @@ constexpr std::int64_t kMaxBehindUs = 60'000'000;
 constexpr std::int64_t kShownAfterUs = 5'000;
 // Pictures of the past to one of the present, at most: a player has to decode them all.
 constexpr std::int64_t kMaxSpeed = 5;
+// Between two starts of one viewer's picture, and how many times as long as catching up takes.
+constexpr std::int64_t kMinAgainUs = 1'000'000;
+constexpr std::int64_t kAgainRatio = 4;
 
 } // namespace
 
@@ -24,6 +27,12 @@ FastForward::at (std::uint32_t timestamp) const
   std::int64_t left =
       std::int64_t{span} - static_cast<std::int32_t> (timestamp - from);
   return from + span - static_cast<std::uint32_t> (left * shown / span);
+}
+
+std::int64_t
+again_after_us (const std::optional<CatchUp> &plan)
+{
+  return std::max (kMinAgainUs, plan ? kAgainRatio * plan->takes_us : 0);
 }
 
 std::optional<CatchUp>

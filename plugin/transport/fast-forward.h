@@ -45,6 +45,9 @@ struct CatchUp
   std::int64_t pace = 0; // bytes a millisecond at most
 };
 
+// How long after its beginning a viewer may not begin again: one that asks all the time is sent a quarter more.
+std::int64_t again_after_us (const std::optional<CatchUp> &plan);
+
 // from: the keyframe's timestamp; to: the newest; bytes: what lies between. Nothing
 // if there is nothing to catch up with, or what there is makes no sense.
 std::optional<CatchUp> plan_catch_up (std::uint32_t from, std::uint32_t to,

@@ -2,6 +2,7 @@
 #include "plugin/transport/packet-batch.h"
 
 #include "common/bytes.h"
+#include "plugin/transport/extended-sequence.h"
 
 #include <array>
 
@@ -21,13 +22,14 @@ write_payload_type (std::uint8_t *header, std::uint8_t payload_type)
 
 Ref<GstBuffer>
 with_header (GstBuffer *packet, std::uint8_t payload_type,
-    std::uint32_t timestamp)
+    std::uint16_t sequence, std::uint32_t timestamp)
 {
   Ref<GstBuffer> copy = Ref<GstBuffer>::adopt (
       gst_buffer_new_allocate (nullptr, kRtpHeaderBytes, nullptr));
   std::array<std::uint8_t, kRtpHeaderBytes> header;
   gst_buffer_extract (packet, 0, header.data (), header.size ());
   write_payload_type (header.data (), payload_type);
+  put_be16 (header, 2, sequence);
   put_be32 (header, 4, timestamp);
   gst_buffer_fill (copy.get (), 0, header.data (), header.size ());
   gst_buffer_copy_into (copy.get (), packet,
@@ -38,6 +40,43 @@ with_header (GstBuffer *packet, std::uint8_t payload_type,
   GST_BUFFER_PTS (copy.get ()) = GST_BUFFER_PTS (packet);
   GST_BUFFER_DTS (copy.get ()) = GST_BUFFER_DTS (packet);
   return copy;
+}
+
+bool
+has_marker (GstBuffer *packet)
+{
+  std::uint8_t byte = 0;
+  gst_buffer_extract (packet, 1, &byte, 1);
+  return byte & 0x80;
+}
+
+void
+PacketBatch::extend_sequence (std::optional<std::uint64_t> &highest)
+{
+  for (unsigned i = 0; i < size_; i++) {
+    const std::uint64_t sequence =
+        transport::extend_sequence (wire_sequence (i), highest);
+    if (highest && sequence <= *highest)
+      continue;
+    highest = sequence;
+    ends_frame_ = has_marker (gst_buffer_list_get (packets_.get (), i));
+  }
+  highest_ = highest;
+}
+
+std::uint64_t
+PacketBatch::sequence (unsigned index) const
+{
+  return transport::extend_sequence (wire_sequence (index), highest_);
+}
+
+std::uint16_t
+PacketBatch::wire_sequence (unsigned index) const
+{
+  std::uint16_t sequence = 0;
+  gst_buffer_extract (gst_buffer_list_get (packets_.get (), index), 2,
+      &sequence, sizeof sequence);
+  return GUINT16_FROM_BE (sequence);
 }
 
 std::uint32_t
@@ -82,7 +121,7 @@ PacketBatch::list (std::uint8_t payload_type)
     for (unsigned i = 0; i < size_; i++)
       gst_buffer_list_add (list.get (),
           with_header (gst_buffer_list_get (packets_.get (), i), payload_type,
-              timestamp (i))
+              wire_sequence (i), timestamp (i))
               .release ());
     variants_.push_back ({payload_type, std::move (list)});
   }

@@ -36,6 +36,13 @@ public:
 
   // The RTP timestamp of a packet.
   std::uint32_t timestamp (unsigned index) const;
+  // Numbers the packets, by the medium's highest number so far (nothing before its first packet), which is carried on.
+  void extend_sequence (std::optional<std::uint64_t> &highest);
+  // After that: the number of a packet, which does not wrap.
+  std::uint64_t sequence (unsigned index) const;
+  // The highest one of them, and whether it ends a picture (the marker of RFC 6184 and the like).
+  std::uint64_t highest () const { return highest_.value_or (0); }
+  bool ends_frame () const { return ends_frame_; }
 
   // Whatever payload type they bear.
   GstBufferList *packets () const { return packets_.get (); }
@@ -45,6 +52,8 @@ public:
   Ref<GstBufferList> list_from_join (std::uint8_t payload_type);
 
 private:
+  std::uint16_t wire_sequence (unsigned index) const;
+
   struct Variant
   {
     std::uint8_t payload_type;
@@ -59,11 +68,15 @@ private:
   GstClockTime arrival_;
   std::optional<unsigned> join_index_;
   std::vector<Variant> variants_;
+  std::optional<std::uint64_t> highest_;
+  bool ends_frame_ = false;
 };
 
-// A packet with a header of its own, of this payload type and timestamp, and the payload of
-// the other.
+// A packet with a header of its own, of this payload type, number and timestamp, and the
+// payload of the other.
 Ref<GstBuffer> with_header (GstBuffer *packet, std::uint8_t payload_type,
-    std::uint32_t timestamp);
+    std::uint16_t sequence, std::uint32_t timestamp);
+// Is it the last one of a picture?
+bool has_marker (GstBuffer *packet);
 
 } // namespace restream::transport

@@ -15,7 +15,7 @@ namespace restream::transport {
 //
 // The same packet has the same numbers whenever it is sent: one index of one
 // key must never protect two different packets.
-// Thread: the session's.
+// Thread: the session's; on webrtcbin the medium's streaming thread.
 class ViewerLine
 {
 public:
@@ -33,6 +33,20 @@ public:
 
   // The next packet's numbers. Not before begin().
   Stamp next (std::uint64_t sequence, std::uint32_t timestamp);
+
+  // Does the stream have it before the packet that the last begin() was at? Then it may not be sent any more: its number
+  // could be another one's.
+  bool is_before (std::uint64_t sequence) const
+  {
+    const Part &part = parts_[current_];
+    return static_cast<std::int64_t> (sequence + part.offset - part.first) < 0;
+  }
+  // Are the numbers of this packet, and of all behind it, the stream's own?
+  bool is_streams_own (std::uint64_t sequence) const
+  {
+    const Part &part = parts_[current_];
+    return part.offset == 0 && sequence >= part.real_from;
+  }
 
   // Is the next packet due, so many ticks after begin()?
   bool is_due (std::uint64_t sequence, std::uint32_t timestamp,

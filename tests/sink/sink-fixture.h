@@ -167,6 +167,7 @@ public:
   // It answers the sink's offer, which is offer() then; as changed by change.
   void join_invited (Rig &rig,
       const std::function<std::string (std::string)> &change = {});
+  void ask_for_keyframe ();
   void stop (); // without a word to the sink
 
   const std::string &id () const { return id_; }

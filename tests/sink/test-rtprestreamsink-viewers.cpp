@@ -178,6 +178,46 @@ GST_START_TEST (test_one_line_over_restarts_of_the_source)
 }
 GST_END_TEST;
 
+// Who has lost its picture gets the last keyframe again, and all since, without a seam.
+GST_START_TEST (test_a_keyframe_that_is_asked_for)
+{
+  Rig rig;
+  Viewer viewer;
+  viewer.join (rig);
+  viewer.wait_media ();
+  // Of the source's own it never has more than the sink, which counts them first.
+  const auto more_than_the_sink = [&] {
+    const auto keyframes = viewer.counter (Media::video).keyframes ();
+    return static_cast<std::int64_t> (keyframes)
+        - static_cast<std::int64_t> (rig.stat ("video", "join-points"));
+  };
+  std::int64_t before = INT64_MIN; // but for one on its way, now and then
+  wait_until ("pictures", [&] {
+    before = std::max (before, more_than_the_sink ());
+    return viewer.counter (Media::video).frames () > 60;
+  });
+  gint64 asked_us = 0;
+  wait_until ("a keyframe of the viewer's own", [&] {
+    if (g_get_monotonic_time () - asked_us > 300'000) {
+      viewer.ask_for_keyframe ();
+      asked_us = g_get_monotonic_time ();
+    }
+    return more_than_the_sink () > before;
+  });
+  fail_unless (number (stats_of (rig, viewer.id ()), "keyframe-requests") > 0);
+  const std::uint64_t frames = viewer.counter (Media::video).frames ();
+  wait_until ("pictures after it",
+      [&] { return viewer.counter (Media::video).frames () > frames + 60; });
+  const test::RtpCounter &video = viewer.counter (Media::video);
+  fail_unless_equals_uint64 (video.lost (), 0); // the pictures were whole
+  fail_unless_equals_uint64 (video.duplicates (), 0);
+  fail_unless_equals_uint64 (video.timestamp_steps_back (), 0);
+  fail_unless_equals_uint64 (video.ssrc_changes (), 0);
+  fail_unless_equals_uint64 (viewer.counter (Media::audio).lost (), 0);
+  fail_unless_equals_uint64 (viewer.stats ().other_packets, 0);
+}
+GST_END_TEST;
+
 GST_START_TEST (test_one_medium_alone)
 {
   for (Media media : kAllMedia) {
@@ -483,6 +523,7 @@ rtprestreamsink_viewers_suite (void)
   tcase_add_test (tc, test_media_with_the_payload_types_of_each_offer);
   tcase_add_test (tc, test_signals_and_statistics);
   tcase_add_test (tc, test_one_line_over_restarts_of_the_source);
+  tcase_add_test (tc, test_a_keyframe_that_is_asked_for);
   tcase_add_test (tc, test_one_medium_alone);
   tcase_add_test (tc, test_drain);
   tcase_add_test (tc, test_drain_while_viewers_join);

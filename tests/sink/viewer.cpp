@@ -99,6 +99,12 @@ Viewer::join_invited (Rig &rig,
 }
 
 void
+Viewer::ask_for_keyframe ()
+{
+  peer_->ask_for_keyframe ();
+}
+
+void
 Viewer::stop ()
 {
   if (!peer_)

@@ -570,6 +570,17 @@ WebrtcPeer::count_delivered (guint packets)
   stats_.delivered += packets;
 }
 
+void
+WebrtcPeer::ask_for_keyframe ()
+{
+  auto pad = Ref<GstPad>::adopt (gst_element_get_static_pad (
+      sinks_[index_of (Media::video)].get (), "sink"));
+  gst_pad_push_event (pad.get (),
+      gst_event_new_custom (GST_EVENT_CUSTOM_UPSTREAM,
+          gst_structure_new ("GstForceKeyUnit", "all-headers", G_TYPE_BOOLEAN,
+              TRUE, nullptr)));
+}
+
 PeerStats
 WebrtcPeer::stats () const
 {

@@ -74,6 +74,8 @@ public:
   // The other way round: calls back once, with all candidates in the answer.
   void create_answer (const std::string &offer,
       std::function<void (Result<std::string>)> callback);
+  // Tells the server that it has lost its picture (PLI).
+  void ask_for_keyframe ();
   // Takes everything down, without a word to the server. No event after it.
   void stop ();
   PeerStats stats () const;

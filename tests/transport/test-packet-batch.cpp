@@ -98,11 +98,64 @@ a_joining_viewer_gets_the_rest ()
   check_list (batch.list (110), 4, 110);
 }
 
+// Over batches, over the wrap, and with a late one.
+static void
+numbers_do_not_wrap ()
+{
+  std::optional<std::uint64_t> highest;
+  auto batch_of = [&] (std::vector<std::uint16_t> numbers, bool marker) {
+    auto list = Ref<GstBufferList>::adopt (gst_buffer_list_new ());
+    for (std::uint16_t number : numbers) {
+      guint8 bytes[20] = {0x80, static_cast<guint8> (marker ? 0xe0 : 0x60),
+          static_cast<guint8> (number >> 8), static_cast<guint8> (number)};
+      gst_buffer_list_add (list.get (),
+          gst_buffer_new_memdup (bytes, sizeof bytes));
+    }
+    PacketBatch batch (Media::video, 90000, std::move (list), 20, 0,
+        std::nullopt);
+    batch.extend_sequence (highest);
+    return batch;
+  };
+  PacketBatch first = batch_of ({2, 1, 65535}, false);
+  g_assert_cmpuint (first.sequence (0), ==, 0x10002);
+  g_assert_cmpuint (first.sequence (2), ==, 0xffff);
+  g_assert_cmpuint (first.highest (), ==, 0x10002);
+  g_assert_false (first.ends_frame ());
+  for (std::uint16_t at : {30000, 60000})
+    batch_of ({at}, true);
+  PacketBatch wrapped = batch_of ({65534, 3}, true);
+  g_assert_cmpuint (wrapped.sequence (0), ==, 0x1fffe);
+  g_assert_cmpuint (wrapped.sequence (1), ==, 0x20003);
+  g_assert_true (wrapped.ends_frame ());
+  PacketBatch late = batch_of ({65535}, true);
+  g_assert_cmpuint (late.sequence (0), ==, 0x1ffff);
+  g_assert_cmpuint (late.highest (), ==, 0x20003);
+}
+
+static void
+a_header_of_its_own ()
+{
+  Ref<GstBufferList> list = packets (1);
+  GstBuffer *packet = gst_buffer_list_get (list.get (), 0);
+  Ref<GstBuffer> other = with_header (packet, 100, 0x1234, 0x56789abc);
+  guint8 header[12];
+  gst_buffer_extract (other.get (), 0, header, sizeof header);
+  g_assert_cmpuint (header[1], ==, 0x80 | 100);
+  g_assert_true (has_marker (other.get ()));
+  g_assert_cmpuint (GST_READ_UINT16_BE (header + 2), ==, 0x1234);
+  g_assert_cmpuint (GST_READ_UINT32_BE (header + 4), ==, 0x56789abc);
+  guint8 before = 1;
+  gst_buffer_extract (packet, 2, &before, 1);
+  g_assert_cmpuint (before, ==, 0); // the other one is as it was
+}
+
 int
 main (int argc, char **argv)
 {
   gst_init (&argc, &argv);
   g_test_init (&argc, &argv, nullptr);
+  g_test_add_func ("/transport/packet-batch/numbers", numbers_do_not_wrap);
+  g_test_add_func ("/transport/packet-batch/own-header", a_header_of_its_own);
   g_test_add_func ("/transport/packet-batch/payload-types",
       each_payload_type_has_its_list);
   g_test_add_func ("/transport/packet-batch/shared-list",

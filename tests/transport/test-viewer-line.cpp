@@ -118,6 +118,27 @@ begins_anew ()
   }
 }
 
+// What the stream had before the beginning has no number; behind it the line is the stream's own once it is as
+// late, and never again after a second beginning.
+void
+whose_numbers ()
+{
+  ViewerLine line;
+  line.begin (100, 0, true, {.from = 1000, .span = 1000, .shown = 100});
+  g_assert_true (line.is_before (99));
+  g_assert_false (line.is_before (100));
+  line.next (100, 1000);
+  g_assert_false (line.is_streams_own (101));
+  line.next (101, 2000);
+  g_assert_true (line.is_streams_own (101));
+  g_assert_false (line.is_streams_own (100));
+  line.begin (100, 102, false, {});
+  g_assert_cmpuint (line.next (100, 1000).sequence, ==, 102);
+  g_assert_true (line.is_before (99));
+  g_assert_false (line.is_before (100));
+  g_assert_false (line.is_streams_own (5000));
+}
+
 void
 nothing_sent ()
 {
@@ -139,6 +160,7 @@ main (int argc, char **argv)
   g_test_add_func ("/viewer-line/same", same_as_the_stream);
   g_test_add_func ("/viewer-line/fast-forward", fast_forward);
   g_test_add_func ("/viewer-line/anew", begins_anew);
+  g_test_add_func ("/viewer-line/whose-numbers", whose_numbers);
   g_test_add_func ("/viewer-line/nothing", nothing_sent);
   return g_test_run ();
 }

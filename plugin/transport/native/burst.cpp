@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/burst.h"
 
+#include "plugin/transport/extended-sequence.h"
+
 #include <cstring>
 
 namespace restream::transport::native {
@@ -10,17 +12,6 @@ namespace {
 // RFC 3550, section 5.1.
 constexpr std::size_t kFixedHeader = 12;
 constexpr std::uint8_t kExtensionBit = 0x10;
-
-std::uint64_t
-extend (std::uint16_t sequence, const std::optional<std::uint64_t> &last)
-{
-  // The first one in the second turn, so that what was reordered around it has a place.
-  if (!last)
-    return 0x10000u + sequence;
-  auto step =
-      static_cast<std::int16_t> (sequence - static_cast<std::uint16_t> (*last));
-  return *last + static_cast<std::uint64_t> (static_cast<std::int64_t> (step));
-}
 
 } // namespace
 
@@ -60,7 +51,7 @@ Burst::copy (Media media, std::uint64_t number, GstBufferList *list,
       continue;
     if (bytes > kMaxPacketBytes)
       continue;
-    std::uint64_t sequence = extend (be16 ({to, bytes}, 2), last);
+    std::uint64_t sequence = extend_sequence (be16 ({to, bytes}, 2), last);
     if (!last || sequence > *last)
       last = sequence;
     if (join && *join <= i && !burst->join_)

@@ -19,10 +19,6 @@ constexpr std::uint64_t kNsPerUs = 1000;
 constexpr std::uint8_t kPadding = 0x20; // in the first byte of a header
 constexpr std::int64_t kRateWindowUs = 1'000'000;
 constexpr std::uint64_t kMinRetransmissionRate = 16 * 1024; // bytes/s
-// Between two starts of one viewer's picture, and how many times as long as catching up
-// takes: a viewer that asks all the time is sent a quarter more.
-constexpr std::int64_t kMinAgainUs = 1'000'000;
-constexpr std::int64_t kAgainRatio = 4;
 
 void
 count (std::atomic<std::uint64_t> &counter, std::uint64_t n)
@@ -110,8 +106,7 @@ MediaSender::begin (Cursor &cursor, Media media, const StreamFeed &feed,
       plan ? plan->forward : FastForward{});
   cursor.next = first;
   cursor.began_us = cursor.credited_us = now_us;
-  cursor.again_from_us =
-      now_us + std::max (kMinAgainUs, plan ? kAgainRatio * plan->takes_us : 0);
+  cursor.again_from_us = now_us + again_after_us (plan);
   cursor.credit = kBurstBytes;
   cursor.joined = cursor.ever_joined = true;
 }

@@ -24,7 +24,7 @@ GroupCache::append (const PacketBatch &batch)
       return packets_.clear ();
     bytes_ += bytes;
     packets_.push_back ({Ref<GstBuffer>::adopt (gst_buffer_copy_deep (packet)),
-        batch.timestamp (i)});
+        batch.sequence (i), batch.timestamp (i)});
   }
 }
 

@@ -18,11 +18,13 @@ public:
   struct Packet
   {
     Ref<GstBuffer> buffer;
+    std::uint64_t sequence; // extended
     std::uint32_t timestamp;
   };
 
   explicit GroupCache (const InstantStart &settings) : settings_ (settings) {}
 
+  // A batch that has its extended numbers.
   void append (const PacketBatch &batch);
 
   // From the keyframe on; empty if there is none, or the group has grown beyond its

@@ -58,33 +58,47 @@ ViewerFeed::drop (const PacketBatch &batch, MediaCounters &counters,
 }
 
 void
-ViewerFeed::push (PacketBatch &batch, const GroupCache *group,
+ViewerFeed::push (PacketBatch &batch, const GroupCache *group, bool again,
     MediaCounters &counters, const std::string &id)
 {
   if (!appsrc_)
     return;
   if (is_too_slow (batch))
     return drop (batch, counters, id);
+  if (again && group && may_begin_again (*group) && begin (*group))
+    return catch_up (batch, counters);
   if (past_) {
     for (unsigned i = 0; i < batch.size (); i++)
       past_->packets.push_back (
           {Ref<GstBuffer>::retain (gst_buffer_list_get (batch.packets (), i)),
-              batch.timestamp (i)});
+              batch.sequence (i), batch.timestamp (i)});
     return catch_up (batch, counters);
   }
   if (joined_)
-    return send (batch.list (payload_type_), batch.arrival (), counters);
-  if (batch.join_index ()) {
-    joined_ = true;
+    return send_live (batch, 0, counters);
+  if (const std::optional<unsigned> &join = batch.join_index ()) {
+    if (!ever_joined_) {
+      line_.begin (batch.sequence (*join), 0, false, {});
+      again_from_us_ = g_get_monotonic_time () + again_after_us ({});
+    }
+    joined_ = ever_joined_ = true;
     too_slow_ = false;
-    return send (batch.list_from_join (payload_type_), batch.arrival (),
-        counters);
+    return send_live (batch, *join, counters);
   }
   // Who was too slow does not get the past on top of it.
   if (too_slow_)
     counters.dropped.fetch_add (batch.size (), std::memory_order_relaxed);
   else if (group && begin (*group))
     catch_up (batch, counters);
+}
+
+// A keyframe that has not been sent yet does as well.
+bool
+ViewerFeed::may_begin_again (const GroupCache &group) const
+{
+  return joined_ && !group.packets ().empty ()
+      && group.packets ().front ().sequence < sent_to_
+      && g_get_monotonic_time () >= again_from_us_;
 }
 
 bool
@@ -102,8 +116,22 @@ ViewerFeed::begin (const GroupCache &group)
   past_->clock_rate = group.clock_rate ();
   past_->packets.assign (packets.begin (), packets.end ());
   past_->began_us = g_get_monotonic_time ();
-  joined_ = true;
+  line_.begin (packets.front ().sequence, sent_to_, !whole_,
+      past_->plan.forward);
+  sent_to_ = packets.front ().sequence;
+  whole_ = true;
+  again_from_us_ = past_->began_us + again_after_us (plan);
+  joined_ = ever_joined_ = true;
   return true;
+}
+
+void
+ViewerFeed::note_sent (std::uint64_t sequence, bool ends_frame)
+{
+  if (sequence < sent_to_)
+    return; // it came late
+  sent_to_ = sequence + 1;
+  whole_ = ends_frame;
 }
 
 void
@@ -117,27 +145,66 @@ ViewerFeed::catch_up (const PacketBatch &batch, MediaCounters &counters)
   auto list = Ref<GstBufferList>::adopt (gst_buffer_list_new ());
   // Where nothing is shown fast, the past is over with its packets.
   bool over = forward.span == 0;
-  while (!past.packets.empty ()) {
+  for (; !past.packets.empty (); past.packets.pop_front ()) {
     const GroupCache::Packet &packet = past.packets.front ();
+    if (line_.is_before (packet.sequence))
+      continue;
     over |= forward.is_over (packet.timestamp);
     if (!over
         && (past.sent_bytes > allowed
-            || !forward.is_due (packet.timestamp, ticks)))
+            || !line_.is_due (packet.sequence, packet.timestamp, ticks)))
       break;
+    const ViewerLine::Stamp stamp =
+        line_.next (packet.sequence, packet.timestamp);
     Ref<GstBuffer> sent = with_header (packet.buffer.get (), payload_type_,
-        over ? packet.timestamp : forward.at (packet.timestamp));
+        static_cast<std::uint16_t> (stamp.sequence), stamp.timestamp);
     GST_BUFFER_PTS (sent.get ()) = GST_BUFFER_DTS (sent.get ()) =
         batch.arrival ();
     past.sent_bytes +=
         static_cast<std::int64_t> (gst_buffer_get_size (sent.get ()));
+    note_sent (packet.sequence, has_marker (packet.buffer.get ()));
     gst_buffer_list_add (list.get (), sent.release ());
-    past.packets.pop_front ();
   }
   bool done = over && past.packets.empty ();
   if (gst_buffer_list_length (list.get ()) > 0)
     send (std::move (list), batch.arrival (), counters);
   if (done)
     past_.reset ();
+}
+
+// The stream's packets, from this one on.
+void
+ViewerFeed::send_live (PacketBatch &batch, unsigned from,
+    MediaCounters &counters)
+{
+  Ref<GstBufferList> list;
+  if (!line_.is_streams_own (batch.sequence (from)))
+    list = restamped (batch, from);
+  else
+    list = from ? batch.list_from_join (payload_type_)
+                : batch.list (payload_type_);
+  note_sent (batch.highest (), batch.ends_frame ());
+  if (gst_buffer_list_length (list.get ()) > 0)
+    send (std::move (list), batch.arrival (), counters);
+}
+
+Ref<GstBufferList>
+ViewerFeed::restamped (PacketBatch &batch, unsigned from)
+{
+  const Ref<GstBufferList> &all = batch.list (payload_type_);
+  auto list =
+      Ref<GstBufferList>::adopt (gst_buffer_list_new_sized (batch.size ()));
+  for (unsigned i = from; i < batch.size (); i++) {
+    const std::uint64_t sequence = batch.sequence (i);
+    if (line_.is_before (sequence))
+      continue;
+    const ViewerLine::Stamp stamp = line_.next (sequence, batch.timestamp (i));
+    gst_buffer_list_add (list.get (),
+        with_header (gst_buffer_list_get (all.get (), i), payload_type_,
+            static_cast<std::uint16_t> (stamp.sequence), stamp.timestamp)
+            .release ());
+  }
+  return list;
 }
 
 void

@@ -54,6 +54,7 @@ WebrtcbinTransport::set_viewers (std::shared_ptr<const ViewerList> viewers)
 void
 WebrtcbinTransport::push (PacketBatch &batch)
 {
+  batch.extend_sequence (highest_[index_of (batch.media ())]);
   const GroupCache *group = nullptr;
   if (batch.media () == Media::video) {
     group_.append (batch);

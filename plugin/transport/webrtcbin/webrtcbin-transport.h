@@ -32,7 +32,9 @@ private:
   Teardown teardown_;
   using FedViewers = std::vector<std::shared_ptr<FedViewer>>;
   std::atomic<std::shared_ptr<const FedViewers>> viewers_;
-  GroupCache group_; // the video's streaming thread
+  // The streaming thread of the medium.
+  std::array<std::optional<std::uint64_t>, kMediaCount> highest_;
+  GroupCache group_; // the video's
 };
 
 } // namespace restream::transport
