@@ -8,7 +8,6 @@
 #include <gst/app/gstappsrc.h>
 
 GST_DEBUG_CATEGORY_STATIC (peer_debug);
-#define GST_CAT_DEFAULT peer_debug
 
 namespace restream {
 RESTREAM_FREE (GstWebRTCSessionDescription,
@@ -29,7 +28,7 @@ constexpr std::chrono::seconds kPendingTimeout{10};
 constexpr std::uint8_t kRtcpBye = 203; // RFC 3550 6.6
 
 void
-init_debug ()
+init_peer_debug ()
 {
   static gsize once = 0;
   if (g_once_init_enter (&once)) {
@@ -96,7 +95,7 @@ Result<std::shared_ptr<WebrtcbinPeer>>
 WebrtcbinPeer::create (const ViewerConfig &config,
     const negotiation::Plan &plan, PeerObserver &observer, Teardown &teardown)
 {
-  init_debug ();
+  init_peer_debug ();
   std::shared_ptr<WebrtcbinPeer> peer (
       new WebrtcbinPeer (config, plan, observer, teardown));
   if (Result<void> built = peer->build (); !built)
@@ -221,7 +220,7 @@ WebrtcbinPeer::on_remote_offer_set (Ref<GstPromise> reply)
     return;
   if (Error error = error_of (reply.get ()); !error.what.empty ())
     return fail (error.wrap ("setting the offer"));
-  GST_DEBUG ("viewer %s: offer set", config_.id.c_str ());
+  GST_CAT_DEBUG (peer_debug, "viewer %s: offer set", config_.id.c_str ());
   g_signal_emit_by_name (webrtcbin_.get (), "create-answer", nullptr,
       promise_of (&WebrtcbinPeer::on_answer_created).get ());
 }
@@ -264,7 +263,7 @@ WebrtcbinPeer::on_local_set (Ref<GstPromise> reply)
     return;
   if (Error error = error_of (reply.get ()); !error.what.empty ())
     return fail (error.wrap ("setting our description"));
-  GST_DEBUG ("viewer %s: description set, gathering candidates",
+  GST_CAT_DEBUG (peer_debug, "viewer %s: description set, gathering candidates",
       config_.id.c_str ());
   gathering_ = true;
   // Webrtcbin 1.22 sometimes never says that gathering is complete.
@@ -293,7 +292,8 @@ WebrtcbinPeer::describe ()
 {
   if (over () || !gathering_)
     return;
-  GST_DEBUG ("viewer %s: candidates gathered", config_.id.c_str ());
+  GST_CAT_DEBUG (peer_debug, "viewer %s: candidates gathered",
+      config_.id.c_str ());
   gathering_ = false;
   gathering_timer_.cancel ();
   negotiation_timer_.cancel ();
@@ -341,7 +341,7 @@ WebrtcbinPeer::on_remote_answer_set (Ref<GstPromise> reply)
     return;
   if (Error error = error_of (reply.get ()); !error.what.empty ())
     return fail (error.wrap ("setting the answer"));
-  GST_DEBUG ("viewer %s: answer set", config_.id.c_str ());
+  GST_CAT_DEBUG (peer_debug, "viewer %s: answer set", config_.id.c_str ());
   negotiation_timer_.cancel ();
   watch_rtcp ();
   announce_sources (webrtcbin_.get (), config_);
@@ -465,7 +465,8 @@ WebrtcbinPeer::close (bool close_notify)
                      rtcp_out = std::move (rtcp_out_), appsrcs = appsrcs_,
                      close_notify] {
     if (!pending->wait_none (kPendingTimeout))
-      GST_WARNING_OBJECT (webrtcbin.get (), "no reply: it may leave a thread");
+      GST_CAT_WARNING_OBJECT (peer_debug, webrtcbin.get (),
+          "no reply: it may leave a thread");
     if (rtcp_out && close_notify) { // the BYE may still be on its way through
       GST_PAD_STREAM_LOCK (rtcp_out.get ());
       GST_PAD_STREAM_UNLOCK (rtcp_out.get ());
