@@ -2,6 +2,7 @@
 #include "controller/app.h"
 
 #include "common/random.h"
+#include "controller/config/host-port.h"
 #include "controller/http/config-routes.h"
 #include "controller/log.h"
 #include "plugin/whep/ice-servers.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "controller/auth/login.h"
-#include "controller/config.h"
-#include "controller/config-store.h"
+#include "controller/config/config.h"
+#include "controller/config/config-store.h"
 #include "controller/http/api-server.h"
 #include "controller/http/routes.h"
 #include "controller/http/tls.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "controller/channel.h"
-#include "controller/config.h"
+#include "controller/config/config.h"
 #include "controller/process/process-hooks.h"
 #include "plugin/whep/backend.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "controller/config-store.h"
+#include "controller/config/config-store.h"
 #include "controller/http/router.h"
 
 #include <functional>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "controller/config.h"
+#include "controller/config/config.h"
+#include "controller/config/host-port.h"
 
 #include <glib/gstdio.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A process's configuration as a client sends it: whatever is accepted must come
 // back the same from its own JSON, and make an argv without a crash.
-#include "controller/config.h"
+#include "controller/config/config.h"
 #include "controller/process/process-config.h"
 #include "controller/process/resolver.h"
 #include "controller/process/rtp-legs.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "controller/config-store.h"
+#include "controller/config/config-store.h"
 
 #include "common/post.h"
 #include "controller/store/state-file.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "controller/config.h"
+#include "controller/config/config.h"
 #include "controller/json.h"
 
 #include <cstdint>

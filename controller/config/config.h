@@ -105,12 +105,4 @@ std::vector<std::string> need_restart (const Config &one, const Config &other);
 // The table of all settings in Markdown, as docs/configuration.md has it.
 std::string config_table ();
 
-struct HostPort
-{
-  std::string host; // "" = all addresses
-  std::uint16_t port = 0;
-};
-// "host:port", ":port", "[v6]:port".
-Result<HostPort> parse_address (const std::string &address);
-
 } // namespace restream
