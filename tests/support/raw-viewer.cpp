@@ -3,7 +3,7 @@
 
 #include "common/bytes.h"
 #include "common/random.h"
-#include "plugin/transport/native/header-extensions.h"
+#include "plugin/transport/header-extensions.h"
 
 #include <arpa/inet.h>
 #include <gst/gst.h>
@@ -18,6 +18,7 @@ namespace restream::test {
 
 namespace {
 
+using namespace transport;
 using namespace transport::native;
 
 constexpr std::uint32_t kOurSsrc = 0x0badcafe;

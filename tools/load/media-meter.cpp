@@ -2,7 +2,7 @@
 #include "tools/load/media-meter.h"
 
 #include "common/bytes.h"
-#include "plugin/transport/native/rtcp/ntp.h"
+#include "plugin/transport/rtcp/ntp.h"
 
 #include <algorithm>
 #include <cmath>
@@ -121,7 +121,7 @@ MediaMeter::add_sender_report (std::uint32_t ssrc, std::uint64_t ntp,
 {
   if (!begun () || ssrc != ssrc_)
     return;
-  sender_report_ = transport::native::compact_ntp (ntp);
+  sender_report_ = transport::compact_ntp (ntp);
   sender_report_us_ = arrival_us;
 }
 
@@ -133,7 +133,7 @@ MediaMeter::counts () const
   return counts;
 }
 
-transport::native::ReportBlock
+transport::ReportBlock
 MediaMeter::report (std::int64_t now_us)
 {
   const std::uint64_t expected = sequences_.expected () - reported_expected_;
@@ -141,7 +141,7 @@ MediaMeter::report (std::int64_t now_us)
   reported_expected_ += expected;
   reported_received_ += received;
   const std::uint64_t missing = expected > received ? expected - received : 0;
-  transport::native::ReportBlock block{
+  transport::ReportBlock block{
       .ssrc = ssrc_,
       .fraction_lost = static_cast<std::uint8_t> (expected
               ? std::min<std::uint64_t> (missing * 256 / expected, 255)

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/sequence-log.h"
-#include "plugin/transport/native/rtcp/rtcp-reader.h"
+#include "plugin/transport/rtcp/rtcp-reader.h"
 
 #include <cstdint>
 #include <optional>
@@ -45,7 +45,7 @@ public:
   double jitter_ms () const { return jitter_us_ / 1000; }
 
   // For a receiver report; the fraction is that since the last call.
-  transport::native::ReportBlock report (std::int64_t now_us);
+  transport::ReportBlock report (std::int64_t now_us);
 
   // From here on what lag_*() compare with.
   void begin_window ();

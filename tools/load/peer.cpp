@@ -4,7 +4,7 @@
 #include "common/h264-payload.h"
 #include "common/random.h"
 #include "common/rtp-packet.h"
-#include "plugin/transport/native/rtcp/rtcp-writer.h"
+#include "plugin/transport/rtcp/rtcp-writer.h"
 #include "plugin/transport/native/stun/binding.h"
 #include "tools/load/offer.h"
 
@@ -287,7 +287,7 @@ Peer::handle_rtcp (std::span<std::uint8_t> bytes, std::int64_t arrival_us)
 void
 Peer::send_report ()
 {
-  std::array<transport::native::ReportBlock, kMediaCount> blocks;
+  std::array<transport::ReportBlock, kMediaCount> blocks;
   std::size_t count = 0;
   for (MediaMeter &meter : meters_)
     if (meter.begun ())
@@ -296,7 +296,7 @@ Peer::send_report ()
       kMaxReportBytes + transport::native::kMaxRtcpOverhead>
       bytes;
   const std::span<std::uint8_t> whole (bytes);
-  transport::native::RtcpWriter writer (whole.first (kMaxReportBytes));
+  transport::RtcpWriter writer (whole.first (kMaxReportBytes));
   writer.receiver_report (ssrc_, std::span (blocks).first (count));
   writer.canonical_name (std::span (&ssrc_, 1), credentials_.ufrag);
   if (writer.size () == 0)

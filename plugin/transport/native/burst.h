@@ -4,7 +4,7 @@
 #include "common/bytes.h"
 #include "common/media.h"
 #include "common/ref.h"
-#include "plugin/transport/native/rtcp/sender-clock.h"
+#include "plugin/transport/rtcp/sender-clock.h"
 
 #include <cstdint>
 #include <memory>

@@ -2,11 +2,11 @@
 #include "plugin/transport/native/media-sender.h"
 
 #include "common/bytes.h"
-#include "plugin/transport/native/ntp-clock.h"
+#include "plugin/transport/ntp-clock.h"
 #include "plugin/transport/native/prefetch.h"
-#include "plugin/transport/native/red.h"
-#include "plugin/transport/native/rtcp/rtcp-writer.h"
-#include "plugin/transport/native/rtcp/rtx.h"
+#include "plugin/transport/red.h"
+#include "plugin/transport/rtcp/rtcp-writer.h"
+#include "plugin/transport/rtcp/rtx.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "plugin/transport/native/header-extensions.h"
+#include "plugin/transport/header-extensions.h"
 #include "plugin/transport/native/io/send-queue.h"
-#include "plugin/transport/native/rtcp/bandwidth-estimate.h"
-#include "plugin/transport/native/rtcp/retransmission-budget.h"
-#include "plugin/transport/native/rtcp/round-trip.h"
+#include "plugin/transport/rtcp/bandwidth-estimate.h"
+#include "plugin/transport/rtcp/retransmission-budget.h"
+#include "plugin/transport/rtcp/round-trip.h"
 #include "plugin/transport/native/srtp/srtp-sender.h"
 #include "plugin/transport/native/stream-feed.h"
 #include "plugin/transport/viewer-line.h"

@@ -2,8 +2,8 @@
 #include "plugin/transport/native/native-transport.h"
 
 #include "plugin/transport/native/native-viewer.h"
-#include "plugin/transport/native/ntp-clock.h"
-#include "plugin/transport/native/header-extensions.h"
+#include "plugin/transport/ntp-clock.h"
+#include "plugin/transport/header-extensions.h"
 
 namespace restream::transport::native {
 

@@ -4,7 +4,7 @@
 #include "common/post.h"
 #include "common/random.h"
 #include "plugin/transport/native/ice-candidates.h"
-#include "plugin/transport/native/header-extensions.h"
+#include "plugin/transport/header-extensions.h"
 
 #include <algorithm>
 

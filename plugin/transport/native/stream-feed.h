@@ -3,7 +3,7 @@
 
 #include "plugin/transport/native/gop-cache.h"
 #include "plugin/transport/native/packet-ring.h"
-#include "plugin/transport/native/rtcp/sender-clock.h"
+#include "plugin/transport/rtcp/sender-clock.h"
 
 #include <array>
 #include <atomic>

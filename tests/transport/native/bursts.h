@@ -3,7 +3,7 @@
 #pragma once
 
 #include "plugin/transport/native/burst.h"
-#include "plugin/transport/native/ntp-clock.h"
+#include "plugin/transport/ntp-clock.h"
 #include "tests/src/packets.h"
 
 #include <gst/gst.h>
