@@ -472,7 +472,7 @@ install_sink_properties (GObjectClass *gobject_class)
    * `dropped-packets` (uint64, of the viewers there are), `video` and `audio` (structures of what came in:
    * `packets`, `bytes`, `invalid`, `join-points`, `restarts`, all uint64), and `per-viewer`: an array of
    * structures with `id` and `state` (string), `age` (uint64, ns), and for each medium of the
-   * viewer `video-packets`, `video-bytes`, `video-dropped` (uint64). Of the native transport, else 0, also
+   * viewer `video-packets`, `video-bytes`, `video-dropped` (uint64). As the viewer's RTCP tells, 0 until then,
    * `round-trip-us`, `estimate-bps` (what the way to the viewer seems to carry), `nacks` (packets asked for again),
    * `keyframe-requests`, `rejected` (malformed, forged or replayed datagrams) and for each medium
    * `video-retransmitted`, `video-jitter-us` (uint64), `video-lost` (int64, as the viewer reports it).

@@ -148,7 +148,7 @@ check_canonical_offer (const Plan &plan)
 {
   std::string text = canonical_offer (plan);
   check_lines (text);
-  // It must mean the same as the viewer's own.
+  // It must mean the same as the viewer's own, but for what is none of webrtcbin's.
   Result<Plan> again =
       make_plan (text, test::default_stream (), test::full_transport ());
   if (!again)
@@ -162,8 +162,12 @@ check_canonical_offer (const Plan &plan)
     if (a) {
       g_assert_cmpuint (a->payload_type, ==, b->payload_type);
       g_assert_true (a->rtx_payload_type == b->rtx_payload_type);
-      g_assert_true (a->red_payload_type == b->red_payload_type);
-      g_assert_true (a->feedback == b->feedback);
+      g_assert_false (b->red_payload_type.has_value ());
+      g_assert_true (b->extensions.empty ());
+      std::vector<std::string> feedback = a->feedback;
+      std::erase_if (feedback,
+          [] (const std::string &f) { return f != "nack" && f != "nack pli"; });
+      g_assert_true (b->feedback == feedback);
     }
   }
 }

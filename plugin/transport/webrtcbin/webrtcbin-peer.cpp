@@ -4,6 +4,7 @@
 #include "plugin/transport/webrtcbin/dtls-close.h"
 #include "plugin/transport/webrtcbin/local-description.h"
 #include "plugin/transport/webrtcbin/peer-certificate.h"
+#include "plugin/transport/webrtcbin/rtcp-tap.h"
 
 #include <gst/app/gstappsrc.h>
 
@@ -371,6 +372,9 @@ WebrtcbinPeer::watch_rtcp ()
         });
   });
   for_each_element (webrtcbin_.get (), "rtpbin", [&] (GstElement *rtpbin) {
+    if (!tap_rtcp (rtpbin, rtcp_reader_))
+      GST_CAT_WARNING (peer_debug, "viewer %s: its RTCP cannot be read",
+          config_.id.c_str ());
     Ref<GstPad> pad = Ref<GstPad>::adopt (
         gst_element_get_static_pad (rtpbin, "send_rtcp_src_0"));
     // On the far side, where the probe runs inside the pad's stream lock: who gets

@@ -5,6 +5,7 @@
 #include "plugin/transport/viewer.h"
 #include "plugin/transport/webrtcbin/callbacks.h"
 #include "plugin/transport/webrtcbin/viewer-pipeline.h"
+#include "plugin/transport/webrtcbin/viewer-rtcp.h"
 
 #include <gst/webrtc/webrtc.h>
 
@@ -43,6 +44,11 @@ public:
   WebrtcbinPeer &operator= (const WebrtcbinPeer &) = delete;
 
   void set_observer (PeerObserver *observer) { observer_ = observer; }
+  // Who is to read the viewer's RTCP; before answer() or accept().
+  void set_rtcp_reader (std::weak_ptr<ViewerRtcp> reader)
+  {
+    rtcp_reader_ = std::move (reader);
+  }
   // Answers the plan. Ends in peer_described or peer_failed, in a bounded time.
   void answer ();
   // Offers the plan. Likewise.
@@ -109,6 +115,7 @@ private:
   Ref<GstElement> pipeline_;
   Ref<GstElement> webrtcbin_;
   std::array<Ref<GstElement>, kMediaCount> appsrcs_; // fixed once built
+  std::weak_ptr<ViewerRtcp> rtcp_reader_;
   Ref<GstPad> rtcp_out_; // takes our RTCP towards the network
   const std::shared_ptr<PendingCalls> pending_ =
       std::make_shared<PendingCalls> ();

@@ -3,6 +3,7 @@
 
 #include "common/post.h"
 #include "plugin/transport/webrtcbin/viewer-feed.h"
+#include "plugin/transport/webrtcbin/viewer-rtcp.h"
 #include "plugin/transport/webrtcbin/webrtcbin-invitation.h"
 
 GST_DEBUG_CATEGORY_STATIC (viewer_debug);
@@ -24,7 +25,10 @@ public:
   WebrtcbinViewer (ViewerConfig config, ViewerObserver &observer,
       Teardown &teardown)
       : FedViewer (std::move (config)), observer_ (&observer),
-        teardown_ (teardown)
+        teardown_ (teardown),
+        rtcp_ (config_,
+            {&own_counters (Media::video), &own_counters (Media::audio)},
+            own_link ())
   {
   }
   ~WebrtcbinViewer () override { close (); }
@@ -42,7 +46,6 @@ private:
   void peer_connection (GstWebRTCPeerConnectionState state) override;
   void peer_said_bye () override { finish_drain (); }
   void peer_failed (Error reason) override { end (std::move (reason)); }
-  void watch_keyframe_requests ();
   void answered (std::string sdp);
   void go_live ();
   void set_state (ViewerState state);
@@ -67,8 +70,7 @@ private:
   Timer drain_timer_;
 
   std::atomic<bool> feeding_{false}; // set here, read on the streaming threads
-  std::atomic<bool> keyframe_asked_{
-      false}; // set by webrtcbin's, until the video's
+  ViewerRtcp rtcp_; // read on webrtcbin's
 };
 
 void
@@ -96,39 +98,14 @@ WebrtcbinViewer::begin ()
       feeds_[index_of (media)] =
           ViewerFeed (peer_->appsrc (media), plan->payload_type);
   }
-  watch_keyframe_requests ();
+  // Of the same life as the viewer.
+  peer_->set_rtcp_reader (
+      std::shared_ptr<ViewerRtcp> (shared_from_this (), &rtcp_));
   if (invitation)
     peer_->accept (config_.plan);
   else
     peer_->answer ();
   return {};
-}
-
-// The viewer's PLI and FIR come to the source as an event.
-void
-WebrtcbinViewer::watch_keyframe_requests ()
-{
-  const Ref<GstElement> &source = feeds_[index_of (Media::video)].appsrc ();
-  if (!source)
-    return;
-  using Self = std::weak_ptr<WebrtcbinViewer>;
-  auto pad =
-      Ref<GstPad>::adopt (gst_element_get_static_pad (source.get (), "src"));
-  gst_pad_add_probe (
-      pad.get (), GST_PAD_PROBE_TYPE_EVENT_UPSTREAM,
-      +[] (GstPad *, GstPadProbeInfo *info, gpointer data) {
-        if (!gst_event_has_name (GST_PAD_PROBE_INFO_EVENT (info),
-                "GstForceKeyUnit"))
-          return GST_PAD_PROBE_OK;
-        if (auto self = static_cast<Self *> (data)->lock ()) {
-          self->own_link ().keyframe_requests.fetch_add (1,
-              std::memory_order_relaxed);
-          self->keyframe_asked_.store (true, std::memory_order_relaxed);
-        }
-        return GST_PAD_PROBE_DROP; // there is no encoder to hear it
-      },
-      new Self (weak_from_this ()),
-      +[] (gpointer data) { delete static_cast<Self *> (data); });
 }
 
 void
@@ -239,8 +216,8 @@ WebrtcbinViewer::push (PacketBatch &batch, const GroupCache *group)
 {
   if (!feeding_.load (std::memory_order_acquire))
     return;
-  const bool again = batch.media () == Media::video
-      && keyframe_asked_.exchange (false, std::memory_order_relaxed);
+  const bool again =
+      batch.media () == Media::video && rtcp_.take_keyframe_request ();
   feeds_[index_of (batch.media ())].push (batch, group, again,
       own_counters (batch.media ()), config_.id);
 }
@@ -302,7 +279,7 @@ negotiation::TransportCapabilities
 webrtcbin_capabilities ()
 {
   return {.rtx = true,
-      .feedback = {"nack", "nack pli"},
+      .feedback = {"nack", "nack pli", "ccm fir", "goog-remb"},
       .extensions = {},
       .fixed_payload_types = true};
 }
