@@ -230,7 +230,7 @@ MediaSender::serve (Media media, const StreamFeed &feed, SendQueue &queue,
       cursor.next = next;
       break;
     }
-    Extra extra{.tags = srtp_.has_tags () ? queue.tags (path) : nullptr,
+    Extra extra{.batch = srtp_.can_batch () ? queue.batch (path) : nullptr,
         .before = {},
         .capture_time = {},
         .playout_delay = tells_playout_delay (media, now_us)};
@@ -361,7 +361,7 @@ MediaSender::write_packet (std::uint8_t *out, Media media,
       count (counters_[index_of (media)]->redundant, 1);
     }
   }
-  return srtp_.protect_rtp (out, bytes, payload, roc, extra.tags);
+  return srtp_.protect_rtp (out, bytes, payload, roc, extra.batch);
 }
 
 void

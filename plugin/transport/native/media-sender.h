@@ -129,7 +129,7 @@ private:
   // What not every packet has.
   struct Extra
   {
-    TagBatch *tags = nullptr; // writes the tag later
+    CmBatch *batch = nullptr; // makes it whole later
     PacketRing::Entry before; // borne once more
     std::optional<std::uint64_t> capture_time; // NTP
     bool playout_delay = false;

@@ -334,12 +334,12 @@ test_replay_window ()
   }
 }
 
-// Tags that are written together are those that are written one by one.
+// Packets that are made together are those that are made one by one.
 void
-test_tags_of_many ()
+test_batch ()
 {
-  const std::unique_ptr<TagBatch> tags = TagBatch::create ();
-  if (!tags)
+  const std::unique_ptr<CmBatch> batch = CmBatch::create ();
+  if (!batch)
     return g_test_skip ("no library for it on this machine");
   std::vector<SrtpSender> senders;
   for (unsigned i = 0; i < 5; i++)
@@ -356,9 +356,9 @@ test_tags_of_many ()
       Bytes &packet = packets.emplace_back (header);
       packet.resize (header.size () + payload.size () + kMaxRtpOverhead);
       packet.resize (sender.protect_rtp (packet.data (), header.size (),
-          payload, n, tags.get ()));
+          payload, n, batch.get ()));
     }
-    tags->run ();
+    batch->run ();
     for (unsigned i = 0; i < n; i++)
       assert_same (packets[i], expected[i]);
   }
@@ -371,7 +371,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, nullptr);
   g_test_add_func ("/srtp/replay-window", test_replay_window);
-  g_test_add_func ("/srtp/tags-of-many", test_tags_of_many);
+  g_test_add_func ("/srtp/batch", test_batch);
   struct
   {
     const char *name;

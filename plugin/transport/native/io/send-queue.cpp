@@ -33,15 +33,15 @@ SendQueue::commit (const Path &path, std::size_t bytes, std::size_t segment,
   used_ += bytes;
 }
 
-TagBatch *
-SendQueue::tags (const Path &path)
+CmBatch *
+SendQueue::batch (const Path &path)
 {
   if (path.tcp)
     return nullptr;
   // Not before a viewer comes who needs it: it takes 200 kB.
-  if (!std::exchange (tags_tried_, true))
-    tags_ = TagBatch::create ();
-  return tags_.get ();
+  if (!std::exchange (batch_tried_, true))
+    batch_ = CmBatch::create ();
+  return batch_.get ();
 }
 
 // Its frames are of no use to segmentation: each packet goes into the connection.
@@ -99,8 +99,8 @@ void
 SendQueue::flush ()
 {
   blocked_ = false;
-  if (tags_)
-    tags_->run ();
+  if (batch_)
+    batch_->run ();
   std::size_t first = 0;
   while (first < count_) {
     std::size_t n = prepare (first);

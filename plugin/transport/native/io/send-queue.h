@@ -3,7 +3,7 @@
 
 #include "plugin/transport/native/io/tcp-connection.h"
 #include "plugin/transport/native/io/udp-socket.h"
-#include "plugin/transport/native/srtp/tag-batch.h"
+#include "plugin/transport/native/srtp/cm-batch.h"
 
 #include <array>
 #include <atomic>
@@ -31,9 +31,9 @@ public:
   // be shorter. dropped, if the kernel refuses it, grows by the number of packets.
   void commit (const Path &path, std::size_t bytes, std::size_t segment,
       std::atomic<std::uint64_t> &dropped);
-  // For tags of packets that are written there: they are, when it is flushed. Null: there is no such thing
-  // here, or the packets leave at once.
-  TagBatch *tags (const Path &path);
+  // For packets that are written there: they are whole when it is flushed. Null: there is no such thing here, or
+  // the packets leave at once.
+  CmBatch *batch (const Path &path);
   // Hands all to the kernel. While blocked: once the descriptor is writable.
   void flush ();
   bool blocked () const { return blocked_; }
@@ -76,8 +76,8 @@ private:
   UdpSocket &socket_;
   std::unique_ptr<std::uint8_t[]> arena_;
   std::size_t used_ = 0;
-  std::unique_ptr<TagBatch> tags_; // of what is there
-  bool tags_tried_ = false;
+  std::unique_ptr<CmBatch> batch_; // of what is there
+  bool batch_tried_ = false;
   std::array<Message, kMessages> messages_;
   std::size_t count_ = 0;
   bool blocked_ = false;

@@ -25,7 +25,7 @@ public:
   HmacSha1 &operator= (const HmacSha1 &) = delete;
   ~HmacSha1 ();
 
-  // The hash of either keyed block, as SHA-1's five words: for TagBatch.
+  // The hash of either keyed block, as SHA-1's five words: for CmBatch.
   struct Halves
   {
     std::array<std::uint32_t, SHA_DIGEST_LENGTH / 4> inner;

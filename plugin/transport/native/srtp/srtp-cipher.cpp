@@ -62,10 +62,14 @@ SrtpCipher::create (SrtpProfile profile, const SrtpSessionKeys &keys,
     return Error{Code::bad_request, "unknown SRTP profile"};
   // Counter mode has one direction only.
   const bool encrypt = direction == Direction::seal || !srtp_is_aead (profile);
-  if (engine == SrtpEngine::fastest && direction == Direction::seal
-      && use == SrtpUse::rtp && srtp_is_aead (profile))
+  const bool of_media = direction == Direction::seal && use == SrtpUse::rtp
+      && engine == SrtpEngine::fastest;
+  if (of_media && srtp_is_aead (profile))
     cipher.sealer_ = GcmSealer::create (
         std::span (keys.key).first (srtp_master_key_size (profile)));
+  else if (of_media)
+    cipher.cm_keys_ =
+        CmBatch::RoundKeys::expand (std::span (keys.key).first<16> ());
   if (!cipher.sealer_) {
     cipher.context_.reset (EVP_CIPHER_CTX_new ());
     if (!cipher.context_
@@ -109,21 +113,18 @@ SrtpCipher::seal (const Packet &packet, const std::uint8_t *plain,
   return done;
 }
 
-bool
+void
 SrtpCipher::seal_later (const Packet &packet, const std::uint8_t *plain,
-    TagBatch &tags)
+    CmBatch &batch)
 {
-  if (!crypt_cm (packet, plain)) {
-    ERR_clear_error ();
-    return false;
-  }
+  batch.encrypt (*cm_keys_, iv_of (packet), plain,
+      {packet.body (), packet.body_bytes});
   std::uint8_t *end = packet.body () + packet.body_bytes;
   const auto trailer = big_endian (packet.trailer);
   std::copy (trailer.begin (), trailer.end (), end);
-  tags.add (*hmac_,
+  batch.add (*hmac_,
       {packet.head, packet.head_bytes + packet.body_bytes + trailer.size ()},
       {end, tag_bytes_});
-  return true;
 }
 
 SrtpCipher::Opened

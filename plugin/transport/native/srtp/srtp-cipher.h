@@ -8,7 +8,7 @@
 #include "plugin/transport/native/srtp/gcm-sealer.h"
 #include "plugin/transport/native/srtp/hmac-sha1.h"
 #include "plugin/transport/native/srtp/srtp-session-keys.h"
-#include "plugin/transport/native/srtp/tag-batch.h"
+#include "plugin/transport/native/srtp/cm-batch.h"
 
 #include <memory>
 
@@ -65,25 +65,30 @@ public:
   // the body. False: nothing there may be sent.
   bool seal (const Packet &packet, const std::uint8_t *plain,
       std::uint8_t *tag);
-  // The same of an AES-CM packet, whose tag lies straight behind the body, but for the tag, which
-  // is written when the batch runs. Until then there is room for the trailer.
-  bool seal_later (const Packet &packet, const std::uint8_t *plain,
-      TagBatch &tags);
+  // The same, by the batch, of an AES-CM packet whose tag lies straight behind the body: it is written when the
+  // batch runs. can_batch() only.
+  void seal_later (const Packet &packet, const std::uint8_t *plain,
+      CmBatch &batch);
+  bool can_batch () const { return cm_keys_ != nullptr; }
   // In place. The body is garbage unless the answer is ok.
   Opened open (const Packet &packet, const std::uint8_t *tag);
 
   // seal() is soon to come: fetches the key into the cache.
   void prefetch () const
   {
-    if (sealer_)
+    if (sealer_) {
       sealer_->prefetch ();
+    } else if (cm_keys_) {
+      prefetch_bytes (cm_keys_.get (), sizeof *cm_keys_);
+      prefetch_bytes (hmac_.get (), sizeof *hmac_);
+    }
   }
 
   std::size_t tag_bytes () const { return tag_bytes_; }
   bool is_aead () const { return !hmac_; }
 
 private:
-  using Iv = std::array<std::uint8_t, 16>;
+  using Iv = CmBatch::Iv;
 
   SrtpCipher () = default;
   Iv iv_of (const Packet &packet) const;
@@ -96,6 +101,7 @@ private:
   bool crypt_cm (const Packet &packet, const std::uint8_t *input);
 
   std::unique_ptr<GcmSealer> sealer_; // of media that is sent with GCM, perhaps
+  std::unique_ptr<CmBatch::RoundKeys> cm_keys_; // the same with AES-CM
   Owned<EVP_CIPHER_CTX> context_; // of all else
   std::unique_ptr<HmacSha1> hmac_; // AES_CM only
   Iv salt_{}; // as AES_CM has it: the SSRC is at byte 4, the index at 8

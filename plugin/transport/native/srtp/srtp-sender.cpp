@@ -22,7 +22,7 @@ SrtpSender::create (const SrtpKeys &keys, std::uint32_t first_rtcp_index,
 
 std::size_t
 SrtpSender::protect_rtp (std::uint8_t *out, std::size_t header_bytes,
-    std::span<const std::uint8_t> payload, std::uint32_t roc, TagBatch *tags)
+    std::span<const std::uint8_t> payload, std::uint32_t roc, CmBatch *batch)
 {
   const std::size_t plain_bytes = header_bytes + payload.size ();
   if (header_bytes < kRtpHeaderBytes || plain_bytes > kMaxPacketBytes)
@@ -35,10 +35,9 @@ SrtpSender::protect_rtp (std::uint8_t *out, std::size_t header_bytes,
       .index = std::uint64_t{roc} << 16 | read16 (out + 2),
       .trailer = roc,
   };
-  const bool sealed = tags && has_tags ()
-      ? rtp_.seal_later (packet, payload.data (), *tags)
-      : rtp_.seal (packet, payload.data (), out + plain_bytes);
-  if (!sealed)
+  if (batch && can_batch ())
+    rtp_.seal_later (packet, payload.data (), *batch);
+  else if (!rtp_.seal (packet, payload.data (), out + plain_bytes))
     return 0;
   return plain_bytes + rtp_.tag_bytes ();
 }

@@ -24,12 +24,12 @@ public:
   // packet, 0 where nothing may be sent.
   // One SSRC, roc and sequence number must never carry two different packets:
   // with GCM that gives the key stream and the authentication key away.
-  // tags: the packet is whole when this has run, if the profile has tags that can wait.
+  // batch: the packet is whole when this has run, if the profile is AES-CM.
   std::size_t protect_rtp (std::uint8_t *out, std::size_t header_bytes,
       std::span<const std::uint8_t> payload, std::uint32_t roc,
-      TagBatch *tags = nullptr);
-  // Is a TagBatch of use?
-  bool has_tags () const { return !rtp_.is_aead (); }
+      CmBatch *batch = nullptr);
+  // Is a batch of use?
+  bool can_batch () const { return rtp_.can_batch (); }
 
   // protect_rtp() is soon to come.
   void prefetch () const { rtp_.prefetch (); }

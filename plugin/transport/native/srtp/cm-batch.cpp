@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "plugin/transport/native/srtp/tag-batch.h"
+#include "plugin/transport/native/srtp/cm-batch.h"
 
 #ifdef HAVE_IPSEC_MB
 
@@ -10,16 +10,47 @@
 #include <algorithm>
 
 namespace restream::transport::native {
+
 namespace {
 
 // Several times the lanes there are.
 constexpr std::size_t kMaxTags = 128;
 
-class IpsecMbBatch final : public TagBatch
+} // namespace
+
+class IpsecMbBatch final : public CmBatch
 {
 public:
   explicit IpsecMbBatch (IpsecMb manager) : manager_ (std::move (manager)) {}
   ~IpsecMbBatch () override { OPENSSL_cleanse (keys_.data (), sizeof keys_); }
+
+  static void expand (std::span<const std::uint8_t, 16> key, RoundKeys &into)
+  {
+    alignas (16) std::array<std::uint8_t, sizeof into.bytes_> decryption;
+    IMB_AES_KEYEXP_128 (shared_ipsec_mb (), key.data (), into.bytes_.data (),
+        decryption.data ());
+    OPENSSL_cleanse (decryption.data (), sizeof decryption);
+  }
+
+  void encrypt (const RoundKeys &keys, const Iv &iv, const std::uint8_t *plain,
+      std::span<std::uint8_t> body) override
+  {
+    if (body.empty ())
+      return;
+    IMB_JOB &job = cipher_;
+    job.enc_keys = job.dec_keys = keys.bytes_.data ();
+    job.key_len_in_bytes = IMB_KEY_128_BYTES;
+    job.src = plain;
+    job.dst = body.data ();
+    job.msg_len_to_cipher_in_bytes = body.size ();
+    job.iv = iv.data ();
+    job.iv_len_in_bytes = iv.size ();
+    job.cipher_mode = IMB_CIPHER_CNTR;
+    job.cipher_direction = IMB_DIR_ENCRYPT;
+    job.hash_alg = IMB_AUTH_NULL;
+    IMB_SUBMIT_CIPHER_BURST_NOCHECK (manager_.get (), &job, 1, IMB_CIPHER_CNTR,
+        IMB_DIR_ENCRYPT, IMB_KEY_128_BYTES);
+  }
 
   void add (const HmacSha1 &key, std::span<const std::uint8_t> message,
       std::span<std::uint8_t> tag) override
@@ -55,16 +86,30 @@ public:
 private:
   const IpsecMb manager_;
   std::size_t count_ = 0;
+  IMB_JOB cipher_{};
   std::array<IMB_JOB, kMaxTags> jobs_{};
   std::array<HmacSha1::Halves, kMaxTags> keys_{};
   std::array<HmacSha1::Mac, kMaxTags> macs_{};
   std::array<std::span<std::uint8_t>, kMaxTags> tags_{};
 };
 
-} // namespace
+std::unique_ptr<CmBatch::RoundKeys>
+CmBatch::RoundKeys::expand (std::span<const std::uint8_t, 16> key)
+{
+  if (!shared_ipsec_mb ())
+    return nullptr;
+  std::unique_ptr<RoundKeys> keys (new RoundKeys);
+  IpsecMbBatch::expand (key, *keys);
+  return keys;
+}
 
-std::unique_ptr<TagBatch>
-TagBatch::create ()
+CmBatch::RoundKeys::~RoundKeys ()
+{
+  OPENSSL_cleanse (bytes_.data (), bytes_.size ());
+}
+
+std::unique_ptr<CmBatch>
+CmBatch::create ()
 {
   IpsecMb manager = make_ipsec_mb ();
   if (!manager)
@@ -78,8 +123,16 @@ TagBatch::create ()
 
 namespace restream::transport::native {
 
-std::unique_ptr<TagBatch>
-TagBatch::create ()
+std::unique_ptr<CmBatch::RoundKeys>
+CmBatch::RoundKeys::expand (std::span<const std::uint8_t, 16>)
+{
+  return nullptr;
+}
+
+CmBatch::RoundKeys::~RoundKeys () = default;
+
+std::unique_ptr<CmBatch>
+CmBatch::create ()
 {
   return nullptr;
 }
