@@ -65,6 +65,7 @@
 #include "plugin/src/gstrtprestreamsrc.h"
 
 #include "plugin/elements.h"
+#include "plugin/src/src-properties.h"
 #include "plugin/src/streamer.h"
 
 #include <memory>
@@ -74,29 +75,9 @@ GST_DEBUG_CATEGORY (rtprestreamsrc_debug);
 
 using namespace restream;
 using src::PortPair;
+using src::SrcSettings;
 using src::StreamCaps;
 using src::Streamer;
-
-#define DEFAULT_PORT 0
-#define DEFAULT_ADDRESS "127.0.0.1"
-#define DEFAULT_BUFFER_SIZE 0
-#define DEFAULT_TIMEOUT G_GUINT64_CONSTANT (0)
-#define DEFAULT_TAKEOVER_TIME 500
-
-enum
-{
-  PROP_0,
-  PROP_PORT,
-  PROP_ADDRESS,
-  PROP_VIDEO_CAPS,
-  PROP_AUDIO_CAPS,
-  PROP_BUFFER_SIZE,
-  PROP_TIMEOUT,
-  PROP_TAKEOVER_TIME,
-  PROP_STATS,
-  N_PROPERTIES,
-};
-static GParamSpec *properties[N_PROPERTIES];
 
 static GstStaticPadTemplate video_template =
     GST_STATIC_PAD_TEMPLATE ("video", GST_PAD_SRC, GST_PAD_ALWAYS,
@@ -107,24 +88,6 @@ static GstStaticPadTemplate audio_template =
 
 namespace {
 
-Ref<GstCaps>
-default_caps (Media media)
-{
-  return Ref<GstCaps>::adopt (
-      gst_caps_from_string (StreamCaps::default_caps (media)));
-}
-
-// As the application set them. Under the object lock.
-struct Settings
-{
-  PortPair::Options ports{.address = DEFAULT_ADDRESS,
-      .port = DEFAULT_PORT,
-      .buffer_bytes = DEFAULT_BUFFER_SIZE};
-  guint takeover_ms = DEFAULT_TAKEOVER_TIME;
-  std::array<Ref<GstCaps>, kMediaCount> caps{default_caps (Media::video),
-      default_caps (Media::audio)};
-};
-
 struct Impl
 {
   Impl (GstElement *element, const std::array<GstPad *, kMediaCount> &pads)
@@ -132,7 +95,7 @@ struct Impl
   {
   }
 
-  Settings settings;
+  SrcSettings settings;
   Streamer::Tunables tunables;
   // Written in state changes under the object lock, read there without.
   std::unique_ptr<PortPair> ports;
@@ -154,18 +117,18 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (GstRtpRestreamSrc, gst_rtp_restream_src,
 GST_ELEMENT_REGISTER_DEFINE (rtprestreamsrc, "rtprestreamsrc", GST_RANK_NONE,
     GST_TYPE_RTP_RESTREAM_SRC)
 
-static Settings
+static SrcSettings
 copy_settings (GstRtpRestreamSrc *self)
 {
   GST_OBJECT_LOCK (self);
-  Settings settings = self->impl->settings;
+  SrcSettings settings = self->impl->settings;
   GST_OBJECT_UNLOCK (self);
   return settings;
 }
 
 // Posts the error itself.
 static bool
-make_caps (GstRtpRestreamSrc *self, const Settings &settings,
+make_caps (GstRtpRestreamSrc *self, const SrcSettings &settings,
     std::array<StreamCaps, kMediaCount> &caps)
 {
   for (Media m : kAllMedia) {
@@ -184,7 +147,7 @@ make_caps (GstRtpRestreamSrc *self, const Settings &settings,
 static bool
 open_ports (GstRtpRestreamSrc *self)
 {
-  const Settings settings = copy_settings (self);
+  const SrcSettings settings = copy_settings (self);
   std::array<StreamCaps, kMediaCount> caps;
   if (!make_caps (self, settings, caps))
     return false;
@@ -212,7 +175,7 @@ open_ports (GstRtpRestreamSrc *self)
   GST_OBJECT_LOCK (self);
   self->impl->ports = std::move (ports);
   GST_OBJECT_UNLOCK (self);
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PORT]);
+  g_object_notify (G_OBJECT (self), "port");
   gst_element_post_message (GST_ELEMENT (self),
       gst_message_new_element (GST_OBJECT (self),
           gst_structure_new ("GstRtpRestreamSrcBound", //
@@ -234,13 +197,13 @@ close_ports (GstRtpRestreamSrc *self)
   const guint port = ports->port ();
   ports.reset ();
   GST_INFO_OBJECT (self, "released ports %u and %u", port, port + 1);
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PORT]);
+  g_object_notify (G_OBJECT (self), "port");
 }
 
 static bool
 prepare (GstRtpRestreamSrc *self)
 {
-  const Settings settings = copy_settings (self);
+  const SrcSettings settings = copy_settings (self);
   std::array<StreamCaps, kMediaCount> caps;
   if (!make_caps (self, settings, caps))
     return false;
@@ -359,60 +322,27 @@ gst_rtp_restream_src_pad_query (GstPad *pad, GstObject *parent, GstQuery *query)
 }
 
 static void
-set_caps (GstRtpRestreamSrc *self, Media media, const GValue *value)
-{
-  const auto *caps = static_cast<GstCaps *> (g_value_get_boxed (value));
-  auto copy =
-      caps ? Ref<GstCaps>::adopt (gst_caps_copy (caps)) : default_caps (media);
-  GST_OBJECT_LOCK (self);
-  std::swap (self->impl->settings.caps[index_of (media)], copy);
-  GST_OBJECT_UNLOCK (self);
-}
-
-static void
 gst_rtp_restream_src_set_property (GObject *object, guint id,
     const GValue *value, GParamSpec *pspec)
 {
   GstRtpRestreamSrc *self = GST_RTP_RESTREAM_SRC (object);
   Impl &impl = *self->impl;
   switch (id) {
-    case PROP_PORT:
-      GST_OBJECT_LOCK (self);
-      impl.settings.ports.port =
-          static_cast<std::uint16_t> (g_value_get_uint (value));
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_ADDRESS: {
-      const char *address = g_value_get_string (value);
-      std::string copy = address ? address : DEFAULT_ADDRESS;
-      GST_OBJECT_LOCK (self);
-      impl.settings.ports.address.swap (copy);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    }
-    case PROP_VIDEO_CAPS:
-      set_caps (self, Media::video, value);
-      break;
-    case PROP_AUDIO_CAPS:
-      set_caps (self, Media::audio, value);
-      break;
-    case PROP_BUFFER_SIZE:
-      GST_OBJECT_LOCK (self);
-      impl.settings.ports.buffer_bytes =
-          static_cast<int> (g_value_get_uint (value));
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_TIMEOUT:
+    case src::PROP_TIMEOUT:
       impl.tunables.timeout_ns = g_value_get_uint64 (value);
       impl.streamer.wake ();
-      break;
-    case PROP_TAKEOVER_TIME:
+      return;
+    case src::PROP_TAKEOVER_TIME:
       impl.tunables.takeover_us = std::int64_t{g_value_get_uint (value)} * 1000;
-      break;
+      return;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
   }
+  GST_OBJECT_LOCK (self);
+  const bool known = src::set_src_property (impl.settings, id, value);
+  GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static GstStructure *
@@ -435,40 +365,26 @@ gst_rtp_restream_src_get_property (GObject *object, guint id, GValue *value,
   GstRtpRestreamSrc *self = GST_RTP_RESTREAM_SRC (object);
   Impl &impl = *self->impl;
   switch (id) {
-    case PROP_PORT:
-      GST_OBJECT_LOCK (self);
-      g_value_set_uint (value,
-          impl.ports ? impl.ports->port () : impl.settings.ports.port);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_ADDRESS:
-      g_value_set_string (value, copy_settings (self).ports.address.c_str ());
-      break;
-    case PROP_VIDEO_CAPS:
-    case PROP_AUDIO_CAPS: {
-      const Media media = id == PROP_VIDEO_CAPS ? Media::video : Media::audio;
-      g_value_set_boxed (value,
-          copy_settings (self).caps[index_of (media)].get ());
-      break;
-    }
-    case PROP_BUFFER_SIZE:
-      g_value_set_uint (value,
-          static_cast<guint> (copy_settings (self).ports.buffer_bytes));
-      break;
-    case PROP_TIMEOUT:
+    case src::PROP_TIMEOUT:
       g_value_set_uint64 (value, impl.tunables.timeout_ns);
-      break;
-    case PROP_TAKEOVER_TIME:
+      return;
+    case src::PROP_TAKEOVER_TIME:
       g_value_set_uint (value,
           static_cast<guint> (impl.tunables.takeover_us / 1000));
-      break;
-    case PROP_STATS:
+      return;
+    case src::PROP_STATS:
       g_value_take_boxed (value, create_stats (self));
-      break;
+      return;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
   }
+  GST_OBJECT_LOCK (self);
+  const bool known = src::get_src_property (impl.settings, id, value);
+  if (id == src::PROP_PORT && impl.ports)
+    g_value_set_uint (value, impl.ports->port ());
+  GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
@@ -476,130 +392,6 @@ gst_rtp_restream_src_finalize (GObject *object)
 {
   delete GST_RTP_RESTREAM_SRC (object)->impl;
   G_OBJECT_CLASS (gst_rtp_restream_src_parent_class)->finalize (object);
-}
-
-static void
-install_properties (GObjectClass *klass)
-{
-  const auto ready = static_cast<GParamFlags> (
-      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
-  const auto playing = static_cast<GParamFlags> (
-      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
-
-  /**
-   * GstRtpRestreamSrc:port:
-   *
-   * The video's UDP port V; the audio's is V + 1, so V = 65535 is refused. With
-   * 0 a free pair is found. Reads as the real one while bound (READY and above).
-   * A change takes effect with the next change from NULL to READY.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_PORT] = g_param_spec_uint ("port", "Port",
-      "UDP port of the video, at most 65534; the audio's is the next one "
-      "(0 = find a free pair; reads as the real one once bound)",
-      0, 65535, DEFAULT_PORT, ready);
-  /**
-   * GstRtpRestreamSrc:address:
-   *
-   * The numeric loopback address to bind, IPv4 or IPv6. Any other address is
-   * refused in the change from NULL to READY.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_ADDRESS] = g_param_spec_string ("address", "Address",
-      "Numeric loopback address to receive on, such as 127.0.0.1 or ::1",
-      DEFAULT_ADDRESS, ready);
-  /**
-   * GstRtpRestreamSrc:video-caps:
-   *
-   * What is known of the video beforehand: at least encoding-name and
-   * clock-rate. Without a payload type the sender's first packet sets it; with
-   * one, others are dropped. Missing fields are completed from the stream.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_VIDEO_CAPS] = g_param_spec_boxed ("video-caps", "Video caps",
-      "Caps of the video's RTP stream; what they leave out is learnt from it "
-      "(NULL = H264 with a clock rate of 90000 Hz)",
-      GST_TYPE_CAPS, ready);
-  /**
-   * GstRtpRestreamSrc:audio-caps:
-   *
-   * The same for the audio.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_AUDIO_CAPS] = g_param_spec_boxed ("audio-caps", "Audio caps",
-      "Caps of the audio's RTP stream; what they leave out is learnt from it "
-      "(NULL = OPUS with a clock rate of 48000 Hz and two channels)",
-      GST_TYPE_CAPS, ready);
-  /**
-   * GstRtpRestreamSrc:buffer-size:
-   *
-   * The kernel's receive buffer of each port. Without CAP_NET_ADMIN the kernel
-   * grants at most net.core.rmem_max; the field buffer-size of
-   * #GstRtpRestreamSrc:stats tells what was granted.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_BUFFER_SIZE] =
-      g_param_spec_uint ("buffer-size", "Buffer size",
-          "Kernel receive buffer of each port in bytes, as far as the system "
-          "allows (0 = 8 MiB)",
-          0, G_MAXINT / 2, DEFAULT_BUFFER_SIZE, ready);
-  /**
-   * GstRtpRestreamSrc:timeout:
-   *
-   * Post an element message `GstRtpRestreamSrcTimeout` when a medium is silent
-   * for this time, and `GstRtpRestreamSrcResumed` when it comes back.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_TIMEOUT] = g_param_spec_uint64 ("timeout", "Timeout",
-      "Silence of a medium in nanoseconds after which a message is posted "
-      "(0 = never)",
-      0, G_MAXINT64, DEFAULT_TIMEOUT, playing);
-  /**
-   * GstRtpRestreamSrc:takeover-time:
-   *
-   * How long a sender must have been silent before packets of another SSRC are
-   * taken in its place. An RTCP BYE of the sender makes the wait unnecessary.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_TAKEOVER_TIME] = g_param_spec_uint ("takeover-time",
-      "Takeover time",
-      "Silence of a sender in milliseconds after which another may take over "
-      "(0 = at once)",
-      0, 3600000, DEFAULT_TAKEOVER_TIME, playing);
-  /**
-   * GstRtpRestreamSrc:stats:
-   *
-   * A structure `rtprestreamsrc-stats` with the #guint `buffer-size` in bytes,
-   * and for each medium a structure `video` or `audio` with the fields
-   *
-   * * #guint64 `packets`, `bytes`: RTP taken in
-   * * #guint64 `sender-reports`, `byes`: RTCP taken in
-   * * #guint64 `takeovers`: how often another sender took over
-   * * #guint `ssrc`: the sender, once there is one
-   * * #GstStructure `last-sender-report`, once there is one: #guint `ssrc`,
-   *   #guint64 `ntp`, #guint `rtptime`, #guint `packets`, #guint `octets`,
-   *   #guint64 `running-time` of its arrival in nanoseconds
-   * * #GstStructure `dropped`: datagrams by reason, each #guint64: `malformed`,
-   *   `malformed-rtcp`, `not-loopback`, `other-ssrc`, `other-payload`, `stale`
-   *   (came while not playing), `overflow` (the receive buffer was full)
-   *
-   * The counters begin with the element's creation, `overflow` with the
-   * binding of the ports.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
-      "Counters of both media", GST_TYPE_STRUCTURE,
-      static_cast<GParamFlags> (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
-
-  g_object_class_install_properties (klass, N_PROPERTIES, properties);
 }
 
 static void
@@ -634,7 +426,7 @@ gst_rtp_restream_src_class_init (GstRtpRestreamSrcClass *klass)
   object_class->set_property = gst_rtp_restream_src_set_property;
   object_class->get_property = gst_rtp_restream_src_get_property;
   object_class->finalize = gst_rtp_restream_src_finalize;
-  install_properties (object_class);
+  src::install_src_properties (object_class);
   install_signals (object_class);
 
   element_class->change_state =
