@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/io/io-thread.h"
 
-
 #include <pthread.h>
 #include <sys/epoll.h>
 
