@@ -19,6 +19,12 @@ const LONG_GROUP = 10; // seconds
 const children = new Children();
 const seconds = (s) => new Promise((done) => setTimeout(done, s * 1000));
 
+// How much sound the page has made up so far because none came, in ms.
+const madeUp = (page) => page.evaluate(async () => {
+  const stats = [...(await window.player.pc.getStats()).values()];
+  return stats.find((each) => each.type === 'inbound-rtp' && each.kind === 'audio').concealedSamples / 48;
+});
+
 // Opens the player; returns the page, and how long after its POST the first picture was there.
 async function open(browser, whepPort) {
   const { page, complaints } = await newPage(browser, { bypassCSP: true });
@@ -77,7 +83,9 @@ try {
     measured.lipSync = await lipSync(page, SECONDS);
     measured.glass = await ages(page, 2);
     measured.freezes = [];
+    measured.silences = []; // at the same kills
     for (let kill = 0; kill < KILLS; kill++) {
+      const silent = await madeUp(page);
       await ffmpeg.stop('SIGKILL');
       const { seen, at } = await page.evaluate(() => ({ seen: window.seen.length, at: window.seen.at(-1).at }));
       ffmpeg = startClock(children, rtpPort);
@@ -85,6 +93,7 @@ try {
       measured.freezes.push(await page.evaluate((n) => Math.max(
         ...window.seen.slice(n).map((picture, i) => picture.at - window.seen[n + i - 1].at)), seen));
       assert.ok(measured.freezes.at(-1) >= 0 && at > 0);
+      measured.silences.push(await madeUp(page) - silent);
     }
     await seconds(3);
     measured.lipSyncAfter = await lipSync(page, SECONDS);
