@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/bytes.h"
+#include "plugin/negotiation/plan.h"
 
 #include <algorithm>
 
@@ -20,9 +21,42 @@ inline constexpr char kCaptureTimeUri[] =
 inline constexpr char kPlayoutDelayUri[] =
     "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
 
+// Chromium plays sound some 60 ms after it came, and holds the picture back to match, which takes it ten seconds to
+// find out. So it is told, for so long after each beginning that losses do not matter.
+inline constexpr unsigned kPictureBesideSoundMs = 100;
+inline constexpr std::int64_t kTellDelayUs = 2'000'000;
+// A receiver reckons the capture times in between.
+inline constexpr std::int64_t kCaptureTimeEveryUs = 1'000'000;
+
 inline constexpr std::uint8_t kMaxOneByteId = 14;
 inline constexpr std::size_t kExtensionHeaderBytes = 4;
 inline constexpr std::size_t kMaxExtensionBytes = kExtensionHeaderBytes + 16;
+
+// As negotiated for a medium; 0 = without.
+struct ExtensionIds
+{
+  std::uint8_t transport_sequence = 0;
+  std::uint8_t capture_time = 0;
+  std::uint8_t playout_delay = 0;
+};
+
+inline ExtensionIds
+extension_ids (const negotiation::MediaPlan &plan)
+{
+  ExtensionIds ids;
+  for (const negotiation::HeaderExtension &extension : plan.extensions) {
+    if (extension.id > kMaxOneByteId)
+      continue;
+    const auto id = static_cast<std::uint8_t> (extension.id);
+    if (extension.uri == kTransportSequenceUri)
+      ids.transport_sequence = id;
+    else if (extension.uri == kCaptureTimeUri)
+      ids.capture_time = id;
+    else if (extension.uri == kPlayoutDelayUri)
+      ids.playout_delay = id;
+  }
+  return ids;
+}
 
 // Of one packet. An id of 0, or above kMaxOneByteId: without it.
 struct HeaderExtensions

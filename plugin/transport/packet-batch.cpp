@@ -4,6 +4,7 @@
 #include "common/bytes.h"
 #include "plugin/transport/extended-sequence.h"
 
+#include <algorithm>
 #include <array>
 
 namespace restream::transport {
@@ -11,6 +12,8 @@ namespace restream::transport {
 namespace {
 
 constexpr std::size_t kRtpHeaderBytes = 12;
+constexpr std::size_t kMaxCsrcHeaderBytes = kRtpHeaderBytes + 4 * 15;
+constexpr std::uint8_t kExtensionBit = 0x10; // in the first byte
 
 void
 write_payload_type (std::uint8_t *header, std::uint8_t payload_type)
@@ -22,20 +25,39 @@ write_payload_type (std::uint8_t *header, std::uint8_t payload_type)
 
 Ref<GstBuffer>
 with_header (GstBuffer *packet, std::uint8_t payload_type,
-    std::uint16_t sequence, std::uint32_t timestamp)
+    std::uint16_t sequence, std::uint32_t timestamp,
+    const HeaderExtensions &extensions)
 {
-  Ref<GstBuffer> copy = Ref<GstBuffer>::adopt (
-      gst_buffer_new_allocate (nullptr, kRtpHeaderBytes, nullptr));
-  std::array<std::uint8_t, kRtpHeaderBytes> header;
-  gst_buffer_extract (packet, 0, header.data (), header.size ());
+  std::array<std::uint8_t, kMaxCsrcHeaderBytes + kMaxExtensionBytes> header;
+  gst_buffer_extract (packet, 0, header.data (), kRtpHeaderBytes);
+  std::size_t bytes = kRtpHeaderBytes; // of the new header
+  std::size_t from = kRtpHeaderBytes; // the rest of the other
+  std::array<std::uint8_t, kMaxExtensionBytes> block;
+  if (const std::size_t extended = write_extensions (block, extensions)) {
+    bytes = from = kRtpHeaderBytes + 4 * std::size_t{header[0] & 0x0fu};
+    gst_buffer_extract (packet, kRtpHeaderBytes, &header[kRtpHeaderBytes],
+        bytes - kRtpHeaderBytes);
+    if (header[0] & kExtensionBit) {
+      std::array<std::uint8_t, 4> other{};
+      gst_buffer_extract (packet, from, other.data (), other.size ());
+      from += 4 + 4 * std::size_t{be16 (other, 2)};
+    }
+    header[0] |= kExtensionBit;
+    std::copy_n (block.begin (), extended, &header[bytes]);
+    bytes += extended;
+  }
   write_payload_type (header.data (), payload_type);
   put_be16 (header, 2, sequence);
   put_be32 (header, 4, timestamp);
-  gst_buffer_fill (copy.get (), 0, header.data (), header.size ());
+
+  Ref<GstBuffer> copy =
+      Ref<GstBuffer>::adopt (gst_buffer_new_allocate (nullptr, bytes, nullptr));
+  gst_buffer_fill (copy.get (), 0, header.data (), bytes);
+  // What lies about its size has not come so far.
   gst_buffer_copy_into (copy.get (), packet,
       static_cast<GstBufferCopyFlags> (GST_BUFFER_COPY_FLAGS
           | GST_BUFFER_COPY_META | GST_BUFFER_COPY_MEMORY),
-      kRtpHeaderBytes, -1);
+      std::min (from, gst_buffer_get_size (packet)), -1);
   // Of a part of a buffer GStreamer does not copy them.
   GST_BUFFER_PTS (copy.get ()) = GST_BUFFER_PTS (packet);
   GST_BUFFER_DTS (copy.get ()) = GST_BUFFER_DTS (packet);

@@ -3,6 +3,7 @@
 
 #include "common/media.h"
 #include "common/ref.h"
+#include "plugin/transport/header-extensions.h"
 
 #include <cstdint>
 #include <optional>
@@ -73,9 +74,10 @@ private:
 };
 
 // A packet with a header of its own, of this payload type, number and timestamp, and the
-// payload of the other.
+// payload of the other. With extensions: these, in place of the other's.
 Ref<GstBuffer> with_header (GstBuffer *packet, std::uint8_t payload_type,
-    std::uint16_t sequence, std::uint32_t timestamp);
+    std::uint16_t sequence, std::uint32_t timestamp,
+    const HeaderExtensions &extensions = {});
 // Is it the last one of a picture?
 bool has_marker (GstBuffer *packet);
 

@@ -25,6 +25,10 @@ inline constexpr std::size_t kRedHeaderBytes = 5;
 inline constexpr std::size_t kMaxRedBytes = (1 << 10) - 1;
 inline constexpr std::uint32_t kMaxRedTicks = (1 << 14) - 1;
 
+// A viewer that reports so much of 256 lost gets its audio twice, for so long.
+inline constexpr std::uint8_t kRedundantFromLoss = 3;
+inline constexpr std::int64_t kRedundantUs = 30'000'000;
+
 // Writes the payload of a packet: both blocks. Returns its bytes; 0: before is empty, too large, or not before
 // now by what the header can tell, or out is too small.
 [[nodiscard]] std::size_t write_red (const RedBlock &before,

@@ -215,6 +215,48 @@ GST_START_TEST (test_a_keyframe_that_is_asked_for)
 }
 GST_END_TEST;
 
+// Of what browsers offer beyond the codecs, and a viewer made of webrtcbin does not.
+GST_START_TEST (test_extensions_and_redundant_audio_that_are_offered)
+{
+  Rig rig;
+  Viewer viewer ({.video_payload_type = 96, .audio_payload_type = 97});
+  std::string offer = viewer.offer ();
+  const auto insert_behind = [&offer] (const char *line, const char *what) {
+    const std::size_t at = offer.find (line);
+    fail_if (at == std::string::npos, "no %s in %s", line, offer.c_str ());
+    offer.insert (offer.find ('\n', at) + 1, what);
+  };
+  const char *kExtensions =
+      "a=extmap:5 "
+      "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n"
+      "a=extmap:6 "
+      "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time\r\n";
+  insert_behind ("a=rtpmap:96 ", kExtensions);
+  insert_behind ("a=rtpmap:97 ",
+      "a=rtpmap:63 red/48000/2\r\na=fmtp:63 97/97\r\n");
+  insert_behind ("a=rtpmap:97 ", kExtensions);
+  // RED is for who does not ask for lost audio.
+  for (std::size_t at;
+       (at = offer.find ("a=rtcp-fb:97 ")) != std::string::npos;)
+    offer.erase (at, offer.find ('\n', at) + 1 - at);
+  const std::size_t audio = offer.find ("m=audio ");
+  offer.insert (offer.find_first_of ("\r\n", audio), " 63");
+  viewer.join_with (rig, offer);
+  for (const char *line :
+      {"a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+          "a=extmap:6 "
+          "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
+          "a=rtpmap:63 red/48000/2", "a=fmtp:63 97/97"})
+    fail_unless (viewer.answer ().find (line) != std::string::npos,
+        "no %s in %s", line, viewer.answer ().c_str ());
+  viewer.wait_media ();
+  wait_until ("pictures",
+      [&] { return viewer.counter (Media::video).frames () > 90; });
+  check_good_start (viewer, "the viewer");
+  fail_unless_equals_uint64 (viewer.stats ().other_packets, 0);
+}
+GST_END_TEST;
+
 GST_START_TEST (test_one_medium_alone)
 {
   for (Media media : kAllMedia) {
@@ -521,6 +563,7 @@ rtprestreamsink_viewers_suite (void)
   tcase_add_test (tc, test_signals_and_statistics);
   tcase_add_test (tc, test_one_line_over_restarts_of_the_source);
   tcase_add_test (tc, test_a_keyframe_that_is_asked_for);
+  tcase_add_test (tc, test_extensions_and_redundant_audio_that_are_offered);
   tcase_add_test (tc, test_one_medium_alone);
   tcase_add_test (tc, test_drain);
   tcase_add_test (tc, test_drain_while_viewers_join);

@@ -30,7 +30,7 @@ public:
     out_ = Ref<GstElement>::adopt (
         gst_bin_get_by_name (GST_BIN (pipeline_.get ()), "out"));
     gst_element_set_state (pipeline_.get (), GST_STATE_PLAYING);
-    feed = ViewerFeed (in_, kPayloadType);
+    feed = ViewerFeed (in_, FeedSettings{.payload_type = kPayloadType});
   }
   ~Bench () { gst_element_set_state (pipeline_.get (), GST_STATE_NULL); }
 
@@ -67,7 +67,7 @@ public:
     batch.extend_sequence (highest_);
     group.append (batch);
     if (watched)
-      feed.push (batch, &group, again, counters, "it");
+      feed.push (batch, {.group = &group, .again = again}, counters, "it");
   }
 
   // Until nothing is queued any more.

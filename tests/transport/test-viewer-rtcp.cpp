@@ -88,12 +88,28 @@ reports ()
   bench.read (report (kVideoSsrc, 0, 12, 900)); // 10 ms
   bench.read (report (kAudioSsrc, 0, 0xffffff, 480)); // one came twice
   g_assert_cmpint (bench.media[0].lost, ==, 12);
+  g_assert_false (bench.rtcp.is_losing (Media::audio, kNowUs));
   g_assert_cmpint (bench.media[1].lost, ==, -1);
   g_assert_cmpuint (bench.media[0].jitter_us, ==, 10'000);
   g_assert_cmpuint (bench.media[1].jitter_us, ==, 10'000);
   g_assert_cmpuint (bench.link.round_trip_us, >=, 39'000);
   g_assert_cmpuint (bench.link.round_trip_us, <=, 41'000);
   g_assert_cmpuint (bench.link.rejected, ==, 0);
+}
+
+// From more than 1 % on, for half a minute.
+void
+losses ()
+{
+  Bench bench;
+  bench.read (report (kAudioSsrc, 2, 1, 0));
+  g_assert_false (bench.rtcp.is_losing (Media::audio, kNowUs));
+  bench.read (report (kAudioSsrc, 3, 2, 0));
+  bench.read (report (kAudioSsrc, 0, 2, 0));
+  g_assert_true (bench.rtcp.is_losing (Media::audio, kNowUs));
+  g_assert_true (bench.rtcp.is_losing (Media::audio, kNowUs + 29'999'999));
+  g_assert_false (bench.rtcp.is_losing (Media::audio, kNowUs + 30'000'000));
+  g_assert_false (bench.rtcp.is_losing (Media::video, kNowUs));
 }
 
 void
@@ -156,6 +172,7 @@ main (int argc, char **argv)
   gst_init (&argc, &argv);
   g_test_init (&argc, &argv, nullptr);
   g_test_add_func ("/viewer-rtcp/reports", reports);
+  g_test_add_func ("/viewer-rtcp/losses", losses);
   g_test_add_func ("/viewer-rtcp/wishes", wishes);
   g_test_add_func ("/viewer-rtcp/strangers", strangers);
   g_test_add_func ("/viewer-rtcp/retransmissions", retransmissions);

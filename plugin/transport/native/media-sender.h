@@ -82,15 +82,6 @@ private:
   // Who is further behind loses the packets in between.
   static constexpr std::int64_t kMaxLagUs = 500'000;
   static constexpr std::size_t kMaxHeader = 12 + 4 * 15 + kMaxExtensionBytes;
-  // Chromium plays sound some 60 ms after it came, and holds the picture back to match, which takes it ten seconds to
-  // find out. So it is told, for so long after each beginning that losses do not matter.
-  static constexpr unsigned kPictureBesideSoundMs = 100;
-  static constexpr std::int64_t kTellDelayUs = 2'000'000;
-  // A receiver reckons the capture times in between.
-  static constexpr std::int64_t kCaptureTimeEveryUs = 1'000'000;
-  // A viewer that reports so much of 256 lost gets its audio twice, for so long.
-  static constexpr std::uint8_t kRedundantFromLoss = 3;
-  static constexpr std::int64_t kRedundantUs = 30'000'000;
 
   struct Cursor
   {

@@ -222,17 +222,10 @@ NativeViewer::sender_settings () const
     // byte: then packets cannot bear numbers that are new each time.
     if (sent.nack && !sent.rtx_payload_type)
       continue;
-    for (const negotiation::HeaderExtension &extension : plan->extensions) {
-      if (extension.id > kMaxOneByteId)
-        continue;
-      const auto id = static_cast<std::uint8_t> (extension.id);
-      if (extension.uri == kTransportSequenceUri)
-        sent.transport_sequence_id = id;
-      else if (extension.uri == kCaptureTimeUri)
-        sent.capture_time_id = id;
-      else if (extension.uri == kPlayoutDelayUri)
-        sent.playout_delay_id = id;
-    }
+    const ExtensionIds ids = extension_ids (*plan);
+    sent.transport_sequence_id = ids.transport_sequence;
+    sent.capture_time_id = ids.capture_time;
+    sent.playout_delay_id = ids.playout_delay;
   }
   return settings;
 }

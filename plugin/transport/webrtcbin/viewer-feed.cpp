@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/webrtcbin/viewer-feed.h"
 
+#include "plugin/transport/ntp-clock.h"
+#include "plugin/transport/webrtcbin/redundant-packet.h"
+
 #include <gst/app/gstappsrc.h>
 
 GST_DEBUG_CATEGORY_STATIC (feed_debug);
@@ -58,14 +61,15 @@ ViewerFeed::drop (const PacketBatch &batch, MediaCounters &counters,
 }
 
 void
-ViewerFeed::push (PacketBatch &batch, const GroupCache *group, bool again,
+ViewerFeed::push (PacketBatch &batch, const FeedInput &input,
     MediaCounters &counters, const std::string &id)
 {
   if (!appsrc_)
     return;
+  const GroupCache *group = input.group;
   if (is_too_slow (batch))
     return drop (batch, counters, id);
-  if (again && group && may_begin_again (*group) && begin (*group))
+  if (input.again && group && may_begin_again (*group) && begin (*group))
     return catch_up (batch, counters);
   if (past_) {
     for (unsigned i = 0; i < batch.size (); i++)
@@ -75,15 +79,16 @@ ViewerFeed::push (PacketBatch &batch, const GroupCache *group, bool again,
     return catch_up (batch, counters);
   }
   if (joined_)
-    return send_live (batch, 0, counters);
+    return send_live (batch, 0, input, counters);
   if (const std::optional<unsigned> &join = batch.join_index ()) {
     if (!ever_joined_) {
       line_.begin (batch.sequence (*join), 0, false, {});
-      again_from_us_ = g_get_monotonic_time () + again_after_us ({});
+      began_us_ = g_get_monotonic_time ();
+      again_from_us_ = began_us_ + again_after_us ({});
     }
     joined_ = ever_joined_ = true;
     too_slow_ = false;
-    return send_live (batch, *join, counters);
+    return send_live (batch, *join, input, counters);
   }
   // Who was too slow does not get the past on top of it.
   if (too_slow_)
@@ -115,7 +120,7 @@ ViewerFeed::begin (const GroupCache &group)
     past_->plan = *plan;
   past_->clock_rate = group.clock_rate ();
   past_->packets.assign (packets.begin (), packets.end ());
-  past_->began_us = g_get_monotonic_time ();
+  began_us_ = past_->began_us = g_get_monotonic_time ();
   line_.begin (packets.front ().sequence, sent_to_, !whole_,
       past_->plan.forward);
   sent_to_ = packets.front ().sequence;
@@ -142,6 +147,8 @@ ViewerFeed::catch_up (const PacketBatch &batch, MediaCounters &counters)
   std::int64_t ticks = elapsed_us * past.clock_rate / G_USEC_PER_SEC;
   std::int64_t allowed = kBurstBytes + past.plan.pace * elapsed_us / 1000;
   const FastForward &forward = past.plan.forward;
+  // Its timestamps are not the capture's.
+  const HeaderExtensions told = extensions (0, nullptr);
   auto list = Ref<GstBufferList>::adopt (gst_buffer_list_new ());
   // Where nothing is shown fast, the past is over with its packets.
   bool over = forward.span == 0;
@@ -156,8 +163,9 @@ ViewerFeed::catch_up (const PacketBatch &batch, MediaCounters &counters)
       break;
     const ViewerLine::Stamp stamp =
         line_.next (packet.sequence, packet.timestamp);
-    Ref<GstBuffer> sent = with_header (packet.buffer.get (), payload_type_,
-        static_cast<std::uint16_t> (stamp.sequence), stamp.timestamp);
+    Ref<GstBuffer> sent =
+        with_header (packet.buffer.get (), settings_.payload_type,
+            static_cast<std::uint16_t> (stamp.sequence), stamp.timestamp, told);
     GST_BUFFER_PTS (sent.get ()) = GST_BUFFER_DTS (sent.get ()) =
         batch.arrival ();
     past.sent_bytes +=
@@ -172,39 +180,94 @@ ViewerFeed::catch_up (const PacketBatch &batch, MediaCounters &counters)
     past_.reset ();
 }
 
+// What the next packet is to tell. clock: null if not when it was captured.
+HeaderExtensions
+ViewerFeed::extensions (std::uint32_t timestamp, const SenderClock *clock)
+{
+  HeaderExtensions told;
+  if (!settings_.playout_delay_id && !(settings_.capture_time_id && clock))
+    return told;
+  const gint64 now_us = g_get_monotonic_time ();
+  if (now_us < began_us_ + kTellDelayUs) {
+    told.playout_delay_id = settings_.playout_delay_id;
+    told.least_delay_ms = kPictureBesideSoundMs;
+  }
+  if (clock && now_us >= capture_time_due_us_) {
+    capture_time_due_us_ = now_us + kCaptureTimeEveryUs;
+    if (const auto captured = clock->ntp_of (timestamp, ntp_at (now_us))) {
+      told.capture_time_id = settings_.capture_time_id;
+      told.capture_time = *captured;
+    }
+  }
+  return told;
+}
+
 // The stream's packets, from this one on.
 void
 ViewerFeed::send_live (PacketBatch &batch, unsigned from,
-    MediaCounters &counters)
+    const FeedInput &input, MediaCounters &counters)
 {
+  const HeaderExtensions told =
+      extensions (batch.timestamp (from), input.clock);
+  const bool own = line_.is_streams_own (batch.sequence (from));
+  const bool redundant =
+      own && input.redundant && settings_.red_payload_type.has_value ();
+  if (!redundant)
+    before_.reset ();
   Ref<GstBufferList> list;
-  if (!line_.is_streams_own (batch.sequence (from)))
-    list = restamped (batch, from);
+  if (!own || redundant || told.playout_delay_id || told.capture_time_id)
+    list = dressed (batch, from, told, redundant, counters);
   else
-    list = from ? batch.list_from_join (payload_type_)
-                : batch.list (payload_type_);
+    list = from ? batch.list_from_join (settings_.payload_type)
+                : batch.list (settings_.payload_type);
   note_sent (batch.highest (), batch.ends_frame ());
   if (gst_buffer_list_length (list.get ()) > 0)
     send (std::move (list), batch.arrival (), counters);
 }
 
+// With headers of the viewer's own. first: what the first one tells.
 Ref<GstBufferList>
-ViewerFeed::restamped (PacketBatch &batch, unsigned from)
+ViewerFeed::dressed (PacketBatch &batch, unsigned from, HeaderExtensions first,
+    bool redundant, MediaCounters &counters)
 {
-  const Ref<GstBufferList> &all = batch.list (payload_type_);
+  batch.list (settings_.payload_type); // before others have a part in it
   auto list =
       Ref<GstBufferList>::adopt (gst_buffer_list_new_sized (batch.size ()));
   for (unsigned i = from; i < batch.size (); i++) {
     const std::uint64_t sequence = batch.sequence (i);
-    if (line_.is_before (sequence))
+    if (line_.is_before (sequence)) {
+      first.capture_time_id = 0; // it is another one's
       continue;
+    }
+    GstBuffer *packet = gst_buffer_list_get (batch.packets (), i);
     const ViewerLine::Stamp stamp = line_.next (sequence, batch.timestamp (i));
-    gst_buffer_list_add (list.get (),
-        with_header (gst_buffer_list_get (all.get (), i), payload_type_,
-            static_cast<std::uint16_t> (stamp.sequence), stamp.timestamp)
-            .release ());
+    Ref<GstBuffer> sent;
+    if (redundant)
+      sent = with_the_one_before (packet, sequence, first);
+    if (sent)
+      counters.redundant.fetch_add (1, std::memory_order_relaxed);
+    else
+      sent = with_header (packet, settings_.payload_type,
+          static_cast<std::uint16_t> (stamp.sequence), stamp.timestamp, first);
+    first.capture_time_id = 0;
+    gst_buffer_list_add (list.get (), sent.release ());
   }
   return list;
+}
+
+// Null: there is none, or not right before it. Then this is the one.
+Ref<GstBuffer>
+ViewerFeed::with_the_one_before (GstBuffer *packet, std::uint64_t sequence,
+    const HeaderExtensions &extensions)
+{
+  Ref<GstBuffer> both;
+  if (before_ && before_sequence_ + 1 == sequence)
+    both = redundant_packet (packet, before_.get (),
+        {settings_.payload_type, *settings_.red_payload_type}, extensions);
+  // Those of the source come from a pool that they must go back to.
+  before_ = Ref<GstBuffer>::adopt (gst_buffer_copy_deep (packet));
+  before_sequence_ = sequence;
+  return both;
 }
 
 void

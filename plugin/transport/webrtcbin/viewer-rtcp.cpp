@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/webrtcbin/viewer-rtcp.h"
 
+#include "plugin/transport/red.h"
+
 namespace restream::transport {
 
 ViewerRtcp::ViewerRtcp (const ViewerConfig &config,
@@ -58,6 +60,9 @@ ViewerRtcp::on_report (const ReportBlock &report)
     return;
   MediaCounters &counters = *counters_[index_of (*media)];
   counters.lost.store (report.cumulative_lost, std::memory_order_relaxed);
+  if (report.fraction_lost >= kRedundantFromLoss)
+    redundant_until_us_[index_of (*media)].store (now_us_ + kRedundantUs,
+        std::memory_order_relaxed);
   if (const std::uint32_t rate = streams_[index_of (*media)].clock_rate)
     counters.jitter_us.store (std::uint64_t{report.jitter} * G_USEC_PER_SEC
             / rate,

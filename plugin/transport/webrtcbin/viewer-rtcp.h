@@ -33,6 +33,13 @@ public:
         && keyframe_asked_.exchange (false, std::memory_order_relaxed);
   }
 
+  // Any thread. Has it reported so much loss of late that audio should be sent twice?
+  bool is_losing (Media media, std::int64_t now_us) const
+  {
+    return now_us < redundant_until_us_[index_of (media)].load (
+               std::memory_order_relaxed);
+  }
+
 private:
   struct Stream
   {
@@ -57,6 +64,7 @@ private:
   std::uint64_t now_ntp_ = 0; // of the compound that is read
   std::int64_t now_us_ = 0;
   std::atomic<bool> keyframe_asked_{false};
+  std::array<std::atomic<std::int64_t>, kMediaCount> redundant_until_us_{};
 };
 
 } // namespace restream::transport

@@ -2,6 +2,7 @@
 #include "plugin/transport/webrtcbin/webrtcbin-transport.h"
 
 #include "plugin/negotiation/counter-offer.h"
+#include "plugin/transport/ntp-clock.h"
 #include "plugin/transport/webrtcbin/webrtcbin-invitation.h"
 
 namespace restream::transport {
@@ -54,18 +55,30 @@ WebrtcbinTransport::set_viewers (std::shared_ptr<const ViewerList> viewers)
 void
 WebrtcbinTransport::push (PacketBatch &batch)
 {
-  batch.extend_sequence (highest_[index_of (batch.media ())]);
-  const GroupCache *group = nullptr;
+  const std::size_t medium = index_of (batch.media ());
+  batch.extend_sequence (highest_[medium]);
+  std::optional<SenderClock> &clock = clocks_[medium];
+  if (!clock)
+    clock.emplace (batch.clock_rate ());
+  clock->add_packet (ntp_now (), batch.timestamp (0));
+  FeedInput input{.clock = &*clock};
   if (batch.media () == Media::video) {
     group_.append (batch);
-    group = &group_;
+    input.group = &group_;
   }
   std::shared_ptr<const FedViewers> viewers =
       viewers_.load (std::memory_order_acquire);
   if (!viewers)
     return;
   for (const std::shared_ptr<FedViewer> &viewer : *viewers)
-    viewer->push (batch, group);
+    viewer->push (batch, input);
+}
+
+void
+WebrtcbinTransport::report (Media media, const SourceReport &report)
+{
+  if (std::optional<SenderClock> &clock = clocks_[index_of (media)])
+    clock->add_report (ntp_now (), report.ntp, report.rtp_time);
 }
 
 } // namespace restream::transport

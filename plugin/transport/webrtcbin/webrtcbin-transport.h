@@ -24,8 +24,8 @@ public:
   std::size_t max_invitations () const override { return 64; }
   void set_viewers (std::shared_ptr<const ViewerList> viewers) override;
   void push (PacketBatch &batch) override;
-  // rtpsession makes its reports from the packets' own times.
-  void report (Media, const SourceReport &) override {}
+  // Tells capture times. The sender reports are rtpsession's, which makes them from the packets' own times.
+  void report (Media media, const SourceReport &report) override;
   void wait_torn_down () override { teardown_.wait (); }
 
 private:
@@ -34,6 +34,7 @@ private:
   std::atomic<std::shared_ptr<const FedViewers>> viewers_;
   // The streaming thread of the medium.
   std::array<std::optional<std::uint64_t>, kMediaCount> highest_;
+  std::array<std::optional<SenderClock>, kMediaCount> clocks_;
   GroupCache group_; // the video's
 };
 

@@ -2,7 +2,6 @@
 #include "plugin/transport/webrtcbin/webrtcbin-viewer.h"
 
 #include "common/post.h"
-#include "plugin/transport/webrtcbin/viewer-feed.h"
 #include "plugin/transport/webrtcbin/viewer-rtcp.h"
 #include "plugin/transport/webrtcbin/webrtcbin-invitation.h"
 
@@ -34,13 +33,14 @@ public:
   ~WebrtcbinViewer () override { close (); }
 
   void start () override;
-  void push (PacketBatch &batch, const GroupCache *group) override;
+  void push (PacketBatch &batch, FeedInput input) override;
   void drain (unsigned timeout_ms) override;
   void close () override;
   void add_candidates (const std::vector<std::string> &candidates) override;
 
 private:
   Result<void> begin ();
+  FeedSettings feed_settings (const negotiation::MediaPlan &plan) const;
   void peer_described (negotiation::LocalDescription local) override;
   void peer_accepted () override;
   void peer_connection (GstWebRTCPeerConnectionState state) override;
@@ -96,7 +96,7 @@ WebrtcbinViewer::begin ()
   for (Media media : kAllMedia) {
     if (const negotiation::MediaPlan *plan = config_.plan.find (media))
       feeds_[index_of (media)] =
-          ViewerFeed (peer_->appsrc (media), plan->payload_type);
+          ViewerFeed (peer_->appsrc (media), feed_settings (*plan));
   }
   // Of the same life as the viewer.
   peer_->set_rtcp_reader (
@@ -106,6 +106,19 @@ WebrtcbinViewer::begin ()
   else
     peer_->answer ();
   return {};
+}
+
+FeedSettings
+WebrtcbinViewer::feed_settings (const negotiation::MediaPlan &plan) const
+{
+  const ExtensionIds ids = extension_ids (plan);
+  FeedSettings settings{.payload_type = plan.payload_type,
+      .red_payload_type = plan.red_payload_type,
+      .capture_time_id = ids.capture_time};
+  // The picture is held back for the sound.
+  if (plan.media == Media::video && config_.plan.find (Media::audio))
+    settings.playout_delay_id = ids.playout_delay;
+  return settings;
 }
 
 void
@@ -212,14 +225,17 @@ WebrtcbinViewer::end (Error reason)
 }
 
 void
-WebrtcbinViewer::push (PacketBatch &batch, const GroupCache *group)
+WebrtcbinViewer::push (PacketBatch &batch, FeedInput input)
 {
   if (!feeding_.load (std::memory_order_acquire))
     return;
-  const bool again =
-      batch.media () == Media::video && rtcp_.take_keyframe_request ();
-  feeds_[index_of (batch.media ())].push (batch, group, again,
-      own_counters (batch.media ()), config_.id);
+  const Media media = batch.media ();
+  if (media == Media::video)
+    input.again = rtcp_.take_keyframe_request ();
+  else
+    input.redundant = rtcp_.is_losing (media, g_get_monotonic_time ());
+  feeds_[index_of (media)].push (batch, input, own_counters (media),
+      config_.id);
 }
 
 void
@@ -279,8 +295,9 @@ negotiation::TransportCapabilities
 webrtcbin_capabilities ()
 {
   return {.rtx = true,
+      .red = true,
       .feedback = {"nack", "nack pli", "ccm fir", "goog-remb"},
-      .extensions = {},
+      .extensions = {kCaptureTimeUri, kPlayoutDelayUri},
       .fixed_payload_types = true};
 }
 

@@ -4,7 +4,7 @@
 #include "plugin/transport/packet-batch.h"
 #include "plugin/transport/teardown.h"
 #include "plugin/transport/viewer.h"
-#include "plugin/transport/webrtcbin/group-cache.h"
+#include "plugin/transport/webrtcbin/viewer-feed.h"
 
 namespace restream::transport {
 
@@ -12,9 +12,9 @@ namespace restream::transport {
 class FedViewer : public Viewer
 {
 public:
-  // Never blocks; what does not fit is dropped and counted. group: of the video; null for
-  // other media. Thread: the hub's streaming threads, one at a time for each medium.
-  virtual void push (PacketBatch &batch, const GroupCache *group) = 0;
+  // Never blocks; what does not fit is dropped and counted. input: the stream's part of it.
+  // Thread: the hub's streaming threads, one at a time for each medium.
+  virtual void push (PacketBatch &batch, FeedInput input) = 0;
 
 protected:
   using Viewer::Viewer;
