@@ -7,7 +7,6 @@
 #include <gst/app/gstappsrc.h>
 
 GST_DEBUG_CATEGORY_STATIC (feed_debug);
-#define GST_CAT_DEFAULT feed_debug
 
 namespace restream::transport {
 
@@ -48,8 +47,9 @@ ViewerFeed::drop (const PacketBatch &batch, MediaCounters &counters,
 {
   init_debug ();
   if (joined_)
-    GST_INFO ("viewer %s is too slow for the %s: it loses packets until the "
-              "next keyframe",
+    GST_CAT_INFO (feed_debug,
+        "viewer %s is too slow for the %s: it loses packets until the "
+        "next keyframe",
         id.c_str (), name_of (batch.media ()));
   std::uint64_t packets = batch.size ();
   if (past_)
