@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// SHA1_* are deprecated in OpenSSL 3, and there and documented for as long.
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include "plugin/transport/native/srtp/hmac-sha1.h"
 
 #include <openssl/crypto.h>
