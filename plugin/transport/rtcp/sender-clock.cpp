@@ -52,9 +52,9 @@ SenderClock::lateness (const Point &line, std::uint64_t ntp,
 }
 
 std::int32_t
-SenderClock::ticks (double seconds) const
+SenderClock::ticks (double span_s) const
 {
-  const double ticks = seconds * clock_rate_;
+  const double ticks = span_s * clock_rate_;
   constexpr double kMost = std::numeric_limits<std::int32_t>::max ();
   return static_cast<std::int32_t> (ticks < kMost ? ticks : kMost);
 }

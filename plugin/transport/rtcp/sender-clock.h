@@ -56,7 +56,7 @@ private:
   // How much later than the line says; in RTP time, negative if earlier.
   std::int32_t lateness (const Point &line, std::uint64_t ntp,
       std::uint32_t rtp_time) const;
-  std::int32_t ticks (double seconds) const;
+  std::int32_t ticks (double span_s) const;
   bool reports_hold (std::uint64_t now_ntp) const;
   // Makes it the line's point; whether that is a jump.
   bool move (Point &line, Point to);
