@@ -197,7 +197,9 @@ class Webrtc(DaemonTest):
         ports = self.ports(d, "p")
         self.assertEqual(d.command("p", "start").status, 200)
         self.assertEqual(self.ports(d, "p"), ports)
-        self.assertEqual(sum("stream on ports" in line for line in d.log), 1)
+        # The log is read beside: the answers do not wait for its lines.
+        wait_until(lambda: any("stream on ports" in line for line in list(d.log)), "the line of the first start")
+        self.assertEqual(sum("stream on ports" in line for line in list(d.log)), 1)
 
     def test_missing_plugin(self):
         with tempfile.TemporaryDirectory() as empty:
