@@ -4,6 +4,7 @@
 #include "common/bytes.h"
 #include "plugin/transport/ntp-clock.h"
 #include "plugin/transport/native/prefetch.h"
+#include "plugin/transport/report-counters.h"
 #include "plugin/transport/red.h"
 #include "plugin/transport/rtcp/rtcp-writer.h"
 #include "plugin/transport/rtcp/rtx.h"
@@ -455,16 +456,11 @@ MediaSender::on_report (const ReportBlock &report)
   std::optional<Media> media = medium_of (report.ssrc);
   if (!media)
     return;
-  std::uint32_t rate = settings_.media[index_of (*media)].clock_rate;
-  MediaCounters &counters = *counters_[index_of (*media)];
-  counters.lost.store (report.cumulative_lost, std::memory_order_relaxed);
+  note_report (*counters_[index_of (*media)], report,
+      settings_.media[index_of (*media)].clock_rate);
   if (report.fraction_lost >= kRedundantFromLoss)
     cursors_[index_of (*media)].redundant_until_us =
         reading_.now_us + kRedundantUs;
-  if (rate)
-    counters.jitter_us.store (std::uint64_t{report.jitter} * G_USEC_PER_SEC
-            / rate,
-        std::memory_order_relaxed);
   if (round_trip_.add (ntp_now (), report))
     link_.round_trip_us.store (round_trip_.smoothed_ns () / kNsPerUs,
         std::memory_order_relaxed);

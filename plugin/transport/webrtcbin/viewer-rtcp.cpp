@@ -2,6 +2,7 @@
 #include "plugin/transport/webrtcbin/viewer-rtcp.h"
 
 #include "plugin/transport/red.h"
+#include "plugin/transport/report-counters.h"
 
 namespace restream::transport {
 
@@ -58,14 +59,10 @@ ViewerRtcp::on_report (const ReportBlock &report)
   const std::optional<Media> media = medium_of (report.ssrc);
   if (!media)
     return;
-  MediaCounters &counters = *counters_[index_of (*media)];
-  counters.lost.store (report.cumulative_lost, std::memory_order_relaxed);
+  note_report (*counters_[index_of (*media)], report,
+      streams_[index_of (*media)].clock_rate);
   if (report.fraction_lost >= kRedundantFromLoss)
     redundant_until_us_[index_of (*media)].store (now_us_ + kRedundantUs,
-        std::memory_order_relaxed);
-  if (const std::uint32_t rate = streams_[index_of (*media)].clock_rate)
-    counters.jitter_us.store (std::uint64_t{report.jitter} * G_USEC_PER_SEC
-            / rate,
         std::memory_order_relaxed);
   if (round_trip_.add (now_ntp_, report))
     link_.round_trip_us.store (round_trip_.smoothed_ns () / 1000,
