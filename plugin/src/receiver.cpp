@@ -50,18 +50,27 @@ Receiver::fill (Slot &slot)
   return true;
 }
 
-int
-Receiver::receive (int fd)
+bool
+Receiver::refill ()
 {
   for (unsigned i = 0; i < stale_; i++) {
     if (!fill (slots_[i]))
-      return -ENOMEM;
+      return false;
     parts_[i][0] = {slots_[i].map.data, kSlotBytes};
     msghdr &header = messages_[i].msg_hdr;
     header.msg_namelen = sizeof sources_[i];
     header.msg_controllen = sizeof control_[i].bytes;
     header.msg_flags = 0;
   }
+  stale_ = 0;
+  return true;
+}
+
+int
+Receiver::receive (int fd)
+{
+  if (!refill ())
+    return -ENOMEM;
   const int n = recvmmsg (fd, messages_.data (), kBurst, MSG_DONTWAIT, nullptr);
   const int error = errno;
   // One more than were received: the kernel may have begun with it.

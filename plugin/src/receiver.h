@@ -30,6 +30,9 @@ public:
 
   // How many datagrams are here now, or -errno. Never waits.
   int receive (int fd);
+  // Has buffers at hand for the next burst, so that receive() need not fetch them while one
+  // waits. false: no memory.
+  bool refill ();
 
   std::span<const std::uint8_t> datagram (unsigned i) const;
   const sockaddr_storage &source (unsigned i) const { return sources_[i]; }

@@ -20,6 +20,9 @@ namespace {
 // More than any socket buffer holds, so that a flood cannot keep us here.
 constexpr int kMaxStale = 1 << 17;
 
+// Between two pictures of one sender less time goes by, in general.
+constexpr std::int64_t kPauseUs = 200'000;
+
 // Throws away what waits in the socket; returns how many datagrams. Independent
 // of the receiver, so that it may run beside the streaming thread.
 std::uint64_t
@@ -261,10 +264,18 @@ Streamer::iterate ()
   if (poll_sockets (live, ready) < 0 || !live || !playing_)
     return;
   const std::lock_guard guard (push_lock_);
-  // The video's first report, if it comes on the audio's port, ahead of it.
-  for (Media m : {Media::audio, Media::video})
+  // Who sends the video may be new, at the start and after a pause: FFmpeg sends its first report
+  // to the audio's port, so that is read first then. Later the audio's packets can wait.
+  const Medium &video = of (Media::video);
+  const bool flows =
+      video.ssrc && g_get_monotonic_time () - video.last_us < kPauseUs;
+  const auto order = flows ? std::array{Media::video, Media::audio}
+                           : std::array{Media::audio, Media::video};
+  for (Media m : order)
     if (ready[index_of (m)])
       receive (m);
+  // Out of memory it says so when there is something to receive.
+  receiver_->refill ();
   check_silence ();
 }
 

@@ -9,6 +9,11 @@ namespace restream::transport::native {
 
 namespace {
 
+// So many viewers are served by the streaming thread itself, which is awake, and has the
+// packets in its cache: that costs less, and is sooner done, than waking others for it. For more
+// of them it would be kept from its socket too long, about 10 µs for each.
+constexpr unsigned kFewViewers = 128;
+
 std::uint64_t
 next_stream_id ()
 {
@@ -72,6 +77,15 @@ NativeTransport::invite (const ViewerConfig &config,
   return NativeViewer::invite (config, *endpoint_);
 }
 
+unsigned
+NativeTransport::viewers () const
+{
+  unsigned viewers = 0;
+  for (const std::atomic<unsigned> &members : shared_->members)
+    viewers += members.load (std::memory_order_relaxed);
+  return viewers;
+}
+
 void
 NativeTransport::push (PacketBatch &batch)
 {
@@ -90,11 +104,13 @@ NativeTransport::push (PacketBatch &batch)
       Burst::copy (batch.media (), ++line.bursts, batch.packets (),
           batch.join_index (), line.newest, *line.clock, now);
   shared_->gop.append (burst, [&] {
+    const bool few = viewers () <= kFewViewers;
     for (std::size_t i = 0; i < endpoint_->threads (); i++) {
-      if (shared_->members[i].load (std::memory_order_relaxed))
-        endpoint_->thread (i).post (
-            [id = shared_->id, burst] (
-                IoThread &thread) { thread.push (id, burst); });
+      IoThread &thread = endpoint_->thread (i);
+      if (shared_->members[i].load (std::memory_order_relaxed)
+          && !(few && thread.push_now (shared_->id, burst)))
+        thread.post ([id = shared_->id, burst] (
+                         IoThread &self) { self.push (id, burst); });
     }
   });
 }

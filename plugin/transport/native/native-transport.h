@@ -44,6 +44,8 @@ private:
     std::optional<SenderClock> clock;
   };
 
+  unsigned viewers () const;
+
   NativeTransport (std::shared_ptr<Endpoint> endpoint,
       const InstantStart &start);
 

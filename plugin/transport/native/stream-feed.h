@@ -5,6 +5,7 @@
 #include "plugin/transport/native/packet-ring.h"
 #include "plugin/transport/rtcp/sender-clock.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -37,6 +38,7 @@ struct StreamFeed
   // Some seconds of video at the rates that are usual, of audio all the more.
   static constexpr std::size_t kVideoPackets = 2048;
   static constexpr std::size_t kAudioPackets = 256;
+  static constexpr std::int64_t kNever = INT64_MAX;
 
   explicit StreamFeed (std::shared_ptr<SharedStream> stream)
       : rings{PacketRing (kVideoPackets, stream->gop.settings ()),
@@ -59,6 +61,11 @@ struct StreamFeed
     rings[medium].append (std::move (burst));
   }
   const PacketRing &ring (Media media) const { return rings[index_of (media)]; }
+  // When somebody is to be served without there being something new.
+  std::int64_t due_us () const
+  {
+    return std::min ({gather_us[0], gather_us[1], next_turn_us});
+  }
 
   std::array<PacketRing, kMediaCount> rings;
   std::array<std::optional<SenderClock>, kMediaCount>
@@ -67,10 +74,11 @@ struct StreamFeed
   std::shared_ptr<SharedStream> shared;
   std::vector<Session *> members;
   std::size_t first = 0; // whose turn it is to be served first
-  std::int64_t gather_us =
-      0; // when all are served what has gathered; 0 = nothing has
+  // When all are served what has gathered of a medium; kNever: nothing has.
+  std::array<std::int64_t, kMediaCount> gather_us{kNever, kNever};
   std::vector<Session *> owed; // those who are owed more, in their turn
-  std::int64_t next_turn_us = 0; // theirs
+  std::int64_t next_turn_us = kNever; // theirs
+  bool waiting = false; // for any of these, as the thread knows
 };
 
 } // namespace restream::transport::native

@@ -51,6 +51,12 @@ public:
     }
   }
 
+  // Has all that this thread has posted been taken?
+  bool empty () const
+  {
+    return newest_.load (std::memory_order_acquire) == nullptr;
+  }
+
   // The owner. false: there was nothing.
   template <typename F> bool take (F f)
   {

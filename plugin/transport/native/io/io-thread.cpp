@@ -80,8 +80,9 @@ void
 IoThread::run ()
 {
   pthread_setname_np (pthread_self (), "rtprestream-io");
+  std::unique_lock work (work_);
   while (!stop_) {
-    const Ready ready = wait (next_deadline ());
+    const Ready ready = wait (work, next_deadline ());
     if (ready.inbox)
       inbox_.take ([this] (Message &&message) { message (*this); });
     if (ready.socket)
@@ -109,21 +110,19 @@ IoThread::next_deadline () const
       deadlines_.empty () ? INT64_MAX : deadlines_.begin ()->first;
   deadline = std::min (deadline, tcp_check_us_);
   if (!queue_.blocked ()) {
-    for (const auto &[id, feed] : streams_) {
-      if (feed.gather_us)
-        deadline = std::min (deadline, feed.gather_us);
-      if (!feed.owed.empty ())
-        deadline = std::min (deadline, feed.next_turn_us);
-    }
+    for (const StreamFeed *feed : waiting_)
+      deadline = std::min (deadline, feed->due_us ());
   }
   return deadline;
 }
 
 IoThread::Ready
-IoThread::wait (std::int64_t deadline_us)
+IoThread::wait (std::unique_lock<std::mutex> &work, std::int64_t deadline_us)
 {
   epoll_event events[kMaxEvents];
   int n = 0;
+  waits_until_us_ = deadline_us;
+  work.unlock ();
   if (deadline_us == INT64_MAX) {
     n = epoll_wait (epoll_.get (), events, kMaxEvents, -1);
   } else {
@@ -136,6 +135,7 @@ IoThread::wait (std::int64_t deadline_us)
       n = epoll_wait (epoll_.get (), events, kMaxEvents,
           static_cast<int> (std::min<std::int64_t> (left / 1000 + 1, 60'000)));
   }
+  work.lock ();
   now_us_ = g_get_monotonic_time ();
   ready_.clear ();
   Ready ready;
@@ -191,6 +191,7 @@ IoThread::close_stream (std::uint64_t stream)
     return;
   for (Session *session : found->second.members)
     session->lose_stream ();
+  std::erase (waiting_, &found->second);
   streams_.erase (found);
 }
 
@@ -209,22 +210,44 @@ IoThread::push (std::uint64_t stream, std::shared_ptr<const Burst> burst)
   feed.clocks[index_of (media)] = burst->clock ();
   feed.append (std::move (burst));
   // For a few viewers the time counts more than the number of sends.
-  if (whole || feed.members.size () < kGatherMembers)
+  if (whole || feed.members.size () < kGatherMembers) {
     serve (feed, media);
-  else if (!feed.gather_us)
-    feed.gather_us = now_us_ + kGatherUs;
+  } else {
+    std::int64_t &gather_us = feed.gather_us[index_of (media)];
+    gather_us = std::min (gather_us, now_us_ + kGatherUs);
+    await (feed);
+  }
+}
+
+bool
+IoThread::push_now (std::uint64_t stream,
+    const std::shared_ptr<const Burst> &burst)
+{
+  std::unique_lock work (work_, std::try_to_lock);
+  if (!work || !inbox_.empty ())
+    return false;
+  now_us_ = g_get_monotonic_time ();
+  push (stream, burst);
+  queue_.flush ();
+  // What is left to do is the thread's.
+  if (!ended_.empty () || queue_.blocked ()
+      || next_deadline () < waits_until_us_)
+    post ([] (IoThread &) {});
+  return true;
 }
 
 // A medium for everybody who watches the stream here.
 void
 IoThread::serve (StreamFeed &feed, Media media)
 {
-  std::size_t n = feed.members.size ();
+  const std::size_t n = feed.members.size ();
+  std::int64_t &gather_us = feed.gather_us[index_of (media)];
+  gather_us = StreamFeed::kNever;
   if (n == 0)
     return;
   if (queue_.blocked ()) {
-    feed.gather_us = now_us_;
-    return;
+    gather_us = now_us_;
+    return await (feed);
   }
   // Each time somebody else is the last one.
   feed.first = (feed.first + 1) % n;
@@ -253,11 +276,19 @@ IoThread::serve (StreamFeed &feed, Session &session, Media media)
 void
 IoThread::owe (StreamFeed &feed, Session &session, std::int64_t turn_us)
 {
-  if (feed.owed.empty ())
-    feed.next_turn_us = turn_us;
   if (std::exchange (session.owed, true))
     return;
+  if (feed.owed.empty ())
+    feed.next_turn_us = turn_us;
   feed.owed.push_back (&session);
+  await (feed);
+}
+
+void
+IoThread::await (StreamFeed &feed)
+{
+  if (!std::exchange (feed.waiting, true))
+    waiting_.push_back (&feed);
 }
 
 void
@@ -276,22 +307,31 @@ IoThread::serve_turns ()
     if (queue_.blocked ())
       return;
   }
-  for (auto &[id, feed] : streams_) {
-    if (feed.gather_us && feed.gather_us <= now_us_) {
-      feed.gather_us = 0;
-      for (Media media : kAllMedia)
-        serve (feed, media);
-    }
-    if (feed.owed.empty () || feed.next_turn_us > now_us_)
-      continue;
-    std::vector<Session *> turn;
-    turn.swap (feed.owed);
-    for (Session *session : turn)
-      session->owed = false;
-    for (Session *session : turn) {
-      for (Media media : kAllMedia)
-        serve (feed, *session, media);
-    }
+  for (StreamFeed *feed : std::exchange (waiting_, {})) {
+    feed->waiting = false;
+    serve_turn (*feed);
+    if (feed->due_us () != StreamFeed::kNever)
+      await (*feed);
+  }
+}
+
+void
+IoThread::serve_turn (StreamFeed &feed)
+{
+  for (Media media : kAllMedia) {
+    if (feed.gather_us[index_of (media)] <= now_us_)
+      serve (feed, media);
+  }
+  if (feed.next_turn_us > now_us_)
+    return;
+  feed.next_turn_us = StreamFeed::kNever;
+  std::vector<Session *> turn;
+  turn.swap (feed.owed);
+  for (Session *session : turn)
+    session->owed = false;
+  for (Session *session : turn) {
+    for (Media media : kAllMedia)
+      serve (feed, *session, media);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <thread>
 #include <unordered_map>
@@ -28,7 +29,9 @@ namespace restream::transport::native {
 // one that the kernel has chosen for the viewer's address: from then on its packets come
 // where it is. A viewer who changes its address may arrive elsewhere: that
 // thread then forwards.
-// Thread: what says so on any, the rest on its own.
+// A stream's thread may do its work for a few viewers in its place: work_ is held by who
+// touches what is its own.
+// Thread: what says so on any, the rest on its own or with work_.
 class IoThread final : private TcpPool::Handler
 {
 public:
@@ -55,6 +58,10 @@ public:
   void open_stream (std::shared_ptr<SharedStream> stream);
   void close_stream (std::uint64_t stream);
   void push (std::uint64_t stream, std::shared_ptr<const Burst> burst);
+  // The same on any thread, at once and in place of this one, which is spared being woken for
+  // it. false, and nothing done: it is at work itself, or what was posted to it comes before.
+  bool push_now (std::uint64_t stream,
+      const std::shared_ptr<const Burst> &burst);
 
   void enter (std::shared_ptr<Session> session);
   // Runs f with a session, here or wherever it has moved to; not if it is gone.
@@ -105,7 +112,7 @@ private:
     bool socket = false; // to read
   };
   // Of TCP's descriptors, ready_ has those that are.
-  Ready wait (std::int64_t deadline_us);
+  Ready wait (std::unique_lock<std::mutex> &work, std::int64_t deadline_us);
   void receive_udp ();
   void handle_tcp (TcpConnection &connection,
       std::span<std::uint8_t> datagram) override;
@@ -120,7 +127,9 @@ private:
   void serve (StreamFeed &feed, Media media);
   void serve (StreamFeed &feed, Session &session, Media media);
   void owe (StreamFeed &feed, Session &session, std::int64_t turn_us);
+  void await (StreamFeed &feed);
   void serve_turns ();
+  void serve_turn (StreamFeed &feed);
   void run_timers ();
   void settle (Session &session, std::int64_t not_before_us = 0);
   void unschedule (Session &session);
@@ -141,9 +150,14 @@ private:
   std::atomic<unsigned> load_{0};
   std::int64_t now_us_ = 0;
   bool stop_ = false;
+  // Not held while it waits for something to do. Nobody else waits for it: see push_now().
+  std::mutex work_;
+  std::int64_t waits_until_us_ = 0;
   bool watching_writable_ = false;
 
   std::unordered_map<std::uint64_t, StreamFeed> streams_;
+  std::vector<StreamFeed *>
+      waiting_; // those that something gathers or is owed in
   Sessions sessions_;
   TextMap<Session *> by_ufrag_;
   std::unordered_map<Address, Session *, AddressHash> by_address_;
