@@ -264,6 +264,14 @@ gst_rtp_restream_src_change_state (GstElement *element,
 }
 
 static gboolean
+gst_rtp_restream_src_set_clock (GstElement *element, GstClock *clock)
+{
+  GST_RTP_RESTREAM_SRC (element)->impl->streamer.set_clock (clock);
+  return GST_ELEMENT_CLASS (gst_rtp_restream_src_parent_class)
+      ->set_clock (element, clock);
+}
+
+static gboolean
 gst_rtp_restream_src_send_event (GstElement *element, GstEvent *event)
 {
   Streamer &streamer = GST_RTP_RESTREAM_SRC (element)->impl->streamer;
@@ -431,6 +439,7 @@ gst_rtp_restream_src_class_init (GstRtpRestreamSrcClass *klass)
 
   element_class->change_state =
       GST_DEBUG_FUNCPTR (gst_rtp_restream_src_change_state);
+  element_class->set_clock = GST_DEBUG_FUNCPTR (gst_rtp_restream_src_set_clock);
   element_class->send_event =
       GST_DEBUG_FUNCPTR (gst_rtp_restream_src_send_event);
   gst_element_class_add_static_pad_template (element_class, &video_template);

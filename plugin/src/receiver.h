@@ -20,7 +20,7 @@ namespace restream::src {
 class Receiver
 {
 public:
-  static constexpr unsigned kBurst = 64;
+  static constexpr unsigned kBurst = 16;
   static constexpr std::size_t kMaxDatagram = 65536;
 
   Receiver ();

@@ -555,12 +555,25 @@ Streamer::post_silence (Media media, const char *name)
               "media", G_TYPE_STRING, name_of (media), nullptr)));
 }
 
-Streamer::Now
-Streamer::read_clocks () const
+void
+Streamer::set_clock (GstClock *clock)
 {
+  const std::lock_guard guard (lock_);
+  next_clock_ = Ref<GstClock>::retain (clock);
+  clock_changed_ = true;
+}
+
+Streamer::Now
+Streamer::read_clocks ()
+{
+  if (clock_changed_.load (std::memory_order_relaxed)) {
+    const std::lock_guard guard (lock_);
+    clock_ = next_clock_;
+    clock_changed_ = false;
+  }
   Now now{.monotonic_us = g_get_monotonic_time ()};
-  if (auto clock = Ref<GstClock>::adopt (gst_element_get_clock (element_))) {
-    const GstClockTime time = gst_clock_get_time (clock.get ());
+  if (clock_) {
+    const GstClockTime time = gst_clock_get_time (clock_.get ());
     const GstClockTime base = gst_element_get_base_time (element_);
     now.running_time = time > base ? time - base : 0;
   }

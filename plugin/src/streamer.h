@@ -53,6 +53,9 @@ public:
   bool send_flush (GstEvent *event); // FLUSH_START or FLUSH_STOP
   bool send_downstream (GstEvent *event); // any other one
 
+  // Any thread. What buffers are stamped by; null: they are not.
+  void set_clock (GstClock *clock);
+
   // Any thread. To be called after a change of the tunables.
   void wake ();
 
@@ -101,7 +104,7 @@ private:
   void finish (GstFlowReturn flow);
   void check_silence ();
   void post_silence (Media media, const char *name);
-  Now read_clocks () const;
+  Now read_clocks ();
 
   Medium &of (Media media) { return media_[index_of (media)]; }
   const Medium &of (Media media) const { return media_[index_of (media)]; }
@@ -126,7 +129,11 @@ private:
   std::atomic<bool> eos_requested_{false};
   std::atomic<bool> expect_sender_{false}; // needs no wake ()
   std::atomic<bool> ended_{false};
+  // To ask the element for it takes longer than to read it.
+  Ref<GstClock> clock_; // task
+  std::atomic<bool> clock_changed_{false};
   mutable std::mutex lock_;
+  Ref<GstClock> next_clock_; // protected by lock_
   std::array<Medium, kMediaCount> media_;
 };
 

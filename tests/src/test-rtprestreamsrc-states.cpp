@@ -7,6 +7,8 @@
 
 #include "tests/src/src-fixture.h"
 
+#include <gst/check/gsttestclock.h>
+
 using namespace srctest;
 
 namespace {
@@ -266,6 +268,27 @@ GST_START_TEST (test_no_stale_backlog)
 }
 GST_END_TEST;
 
+GST_START_TEST (test_clock_changes)
+{
+  Fixture f;
+  f.play ();
+  f.send (Media::video, packets::rtp ({.sequence = 1}));
+  f.video.wait_buffers (1);
+  const auto clock = Ref<GstTestClock>::sink (
+      GST_TEST_CLOCK (gst_test_clock_new_with_start_time (7 * GST_SECOND)));
+  gst_element_set_base_time (f.element (), GST_SECOND);
+  fail_unless (gst_element_set_clock (f.element (), GST_CLOCK (clock.get ())));
+  f.send (Media::video, packets::rtp ({.sequence = 2}));
+  f.video.wait_buffers (2);
+  fail_unless_equals_uint64 (GST_BUFFER_PTS (f.video.buffers ()[1].get ()),
+      6 * GST_SECOND);
+  fail_unless (gst_element_set_clock (f.element (), nullptr));
+  f.send (Media::video, packets::rtp ({.sequence = 3}));
+  f.video.wait_buffers (3);
+  fail_if (GST_BUFFER_PTS_IS_VALID (f.video.buffers ()[2].get ()));
+}
+GST_END_TEST;
+
 GST_START_TEST (test_eos_event)
 {
   Fixture f;
@@ -424,6 +447,7 @@ rtprestreamsrc_states_suite (void)
   tcase_add_test (tc, test_properties_read_back);
   tcase_add_test (tc, test_100_cycles_on_one_port);
   tcase_add_test (tc, test_no_stale_backlog);
+  tcase_add_test (tc, test_clock_changes);
   tcase_add_test (tc, test_eos_event);
   tcase_add_test (tc, test_eos_event_in_paused);
   tcase_add_test (tc, test_flush);

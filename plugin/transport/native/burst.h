@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
 namespace restream::transport::native {
 
@@ -41,6 +40,10 @@ public:
       std::optional<std::uint64_t> &last, const SenderClock &clock,
       std::int64_t now_us);
 
+  // For copy(). Room for so many packets, and for so many bytes of them.
+  Burst (Media media, std::uint64_t number, const SenderClock &clock,
+      std::int64_t now_us, std::size_t packets, std::size_t bytes);
+
   Media media () const { return media_; }
   std::uint64_t number () const { return number_; }
   std::int64_t arrival_us () const { return arrival_us_; } // monotonic
@@ -61,34 +64,30 @@ public:
   }
   std::uint32_t timestamp (const Packet &packet) const
   {
-    return be32 ({&bytes_[packet.offset], packet.header}, 4);
+    return be32 (header (packet), 4);
   }
 
   std::span<const std::uint8_t> header (const Packet &packet) const
   {
-    return {&bytes_[packet.offset], packet.header};
+    return {bytes_ + packet.offset, packet.header};
   }
   std::span<const std::uint8_t> payload (const Packet &packet) const
   {
-    return {&bytes_[packet.offset + packet.header],
+    return {bytes_ + packet.offset + packet.header,
         static_cast<std::size_t> (packet.bytes - packet.header)};
   }
 
 private:
-  Burst (Media media, std::uint64_t number, const SenderClock &clock,
-      std::int64_t now_us)
-      : media_ (media), number_ (number), clock_ (clock), arrival_us_ (now_us)
-  {
-  }
-
   Media media_;
   std::uint64_t number_;
   SenderClock clock_;
   std::int64_t arrival_us_;
   std::optional<std::uint64_t> join_;
-  std::size_t used_ = 0; // of bytes_
-  std::vector<Packet> packets_;
-  std::unique_ptr<std::uint8_t[]> bytes_;
+  // One block: the packets' list, then their bytes.
+  std::unique_ptr<std::uint8_t[]> block_;
+  std::uint8_t *bytes_;
+  std::size_t used_ = 0; // of them
+  std::span<Packet> packets_;
 };
 
 } // namespace restream::transport::native

@@ -39,6 +39,14 @@ PacketRing::append (std::shared_ptr<const Burst> burst)
     slot (packet.sequence) = {burst.get (), &packet};
   }
   bursts_.push_back (std::move (burst));
+}
+
+void
+PacketRing::drop_old ()
+{
+  if (empty ())
+    return;
+  const std::int64_t now = bursts_.back ()->arrival_us ();
   // A burst stays as long as one of its packets may be asked for.
   while (bursts_.size () > 1
       && (bursts_.front ()->packets ().back ().sequence + slots_.size ()

@@ -34,6 +34,9 @@ public:
   explicit PacketRing (std::size_t capacity, const InstantStart &start = {});
 
   void append (std::shared_ptr<const Burst> burst);
+  // Lets go of what nobody may ask for any more. To be called after each append(), when the
+  // viewers have been served: it takes as long.
+  void drop_old ();
   void clear ();
 
   bool empty () const { return bursts_.empty (); }

@@ -53,6 +53,7 @@ struct StreamFeed
       ring.clear ();
     for (const std::shared_ptr<const Burst> &burst : group)
       append (burst);
+    drop_old (Media::video);
   }
   void append (std::shared_ptr<const Burst> burst)
   {
@@ -60,7 +61,13 @@ struct StreamFeed
     seen[medium] = burst->number ();
     rings[medium].append (std::move (burst));
   }
+  void drop_old (Media media) { rings[index_of (media)].drop_old (); }
   const PacketRing &ring (Media media) const { return rings[index_of (media)]; }
+  // In the order in which they are served; not without members.
+  Session &member (std::size_t i) const
+  {
+    return *members[(first + i) % members.size ()];
+  }
   // When somebody is to be served without there being something new.
   std::int64_t due_us () const
   {

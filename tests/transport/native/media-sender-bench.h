@@ -73,6 +73,7 @@ public:
     Media media = burst->media ();
     feed.clocks[index_of (media)] = burst->clock ();
     feed.append (std::move (burst));
+    feed.drop_old (media);
   }
   // Turns until the viewer is owed nothing.
   void serve (Media media = Media::video)

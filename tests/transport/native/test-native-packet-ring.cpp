@@ -37,6 +37,13 @@ check_there (const PacketRing::Entry &entry, std::uint64_t sequence)
 }
 
 void
+append (PacketRing &ring, std::shared_ptr<const Burst> burst)
+{
+  ring.append (std::move (burst));
+  ring.drop_old ();
+}
+
+void
 burst_is_a_copy ()
 {
   BurstMaker maker (Media::video);
@@ -168,7 +175,7 @@ ring_finds ()
   g_assert_true (ring.empty ());
   g_assert_null (ring.find (kFirstTurn).packet);
   g_assert_null (ring.find_recent (0).packet);
-  ring.append (maker.make ({}));
+  append (ring, maker.make ({}));
   g_assert_true (ring.empty ());
 
   // 4 comes late, 6 never; the wrap is between 65535 and 0.
@@ -176,9 +183,9 @@ ring_finds ()
   auto number = [&] (unsigned i) {
     return static_cast<std::uint16_t> (base + i);
   };
-  ring.append (maker.make ({number (0), number (1), number (2)}, 1));
-  ring.append (maker.make ({number (3), number (5), number (7)}));
-  ring.append (maker.make ({number (4), number (8)}));
+  append (ring, maker.make ({number (0), number (1), number (2)}, 1));
+  append (ring, maker.make ({number (3), number (5), number (7)}));
+  append (ring, maker.make ({number (4), number (8)}));
   const std::uint64_t first = kFirstTurn + base;
   g_assert_cmpuint (ring.kept_from (), ==, first);
   g_assert_cmpuint (ring.newest (), ==, first + 8);
@@ -220,7 +227,7 @@ ring_forgets ()
       sequence = static_cast<std::uint16_t> (next++);
     auto burst = maker.make (sequences);
     bursts.push_back (burst);
-    ring.append (std::move (burst));
+    append (ring, std::move (burst));
     g_assert_cmpuint (ring.newest (), ==, next - 1);
     const std::uint64_t oldest = ring.kept_from ();
     g_assert_cmpuint (ring.newest () - oldest, <, kCapacity);
@@ -244,12 +251,12 @@ ring_forgets_what_is_old ()
   BurstMaker maker (Media::video);
   PacketRing ring (1024);
   for (std::uint16_t i = 0; i < 100; i++)
-    ring.append (maker.make ({i}, {}, i * PacketRing::kKeepUs / 10));
+    append (ring, maker.make ({i}, {}, i * PacketRing::kKeepUs / 10));
   g_assert_null (ring.find (kFirstTurn + 88).packet);
   check_there (ring.find (kFirstTurn + 89), kFirstTurn + 89);
   g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 89);
   // The newest is never too old; and who has been sent the one before has lost nothing.
-  ring.append (maker.make ({100}, {}, 1000 * PacketRing::kKeepUs));
+  append (ring, maker.make ({100}, {}, 1000 * PacketRing::kKeepUs));
   check_there (ring.find (kFirstTurn + 100), kFirstTurn + 100);
   g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 100);
 }
@@ -259,18 +266,18 @@ burst_larger_than_the_ring ()
 {
   BurstMaker maker (Media::video);
   PacketRing ring (16, {.max_bytes = 0});
-  ring.append (maker.make ({0}));
+  append (ring, maker.make ({0}));
   std::vector<std::uint16_t> sequences;
   for (std::uint16_t i = 1; i <= 40; i++)
     sequences.push_back (i);
-  ring.append (maker.make (sequences, 0));
+  append (ring, maker.make (sequences, 0));
   g_assert_cmpuint (ring.newest (), ==, kFirstTurn + 40);
   g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 25);
   for (unsigned i = 0; i <= 24; i++)
     g_assert_null (ring.find (kFirstTurn + i).packet);
   for (unsigned i = 25; i <= 40; i++)
     check_there (ring.find (kFirstTurn + i), kFirstTurn + i);
-  ring.append (maker.make ({41}));
+  append (ring, maker.make ({41}));
   g_assert_null (ring.find (kFirstTurn + 25).packet);
   check_there (ring.find (kFirstTurn + 41), kFirstTurn + 41);
 }
@@ -281,15 +288,15 @@ sequence_jumps ()
 {
   BurstMaker maker (Media::video);
   PacketRing ring (16);
-  ring.append (maker.make ({1, 2, 3}));
-  ring.append (maker.make ({20003}));
+  append (ring, maker.make ({1, 2, 3}));
+  append (ring, maker.make ({20003}));
   g_assert_cmpuint (ring.newest (), ==, kFirstTurn + 20003);
   // What is in between never came: nobody has lost it.
   g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 20003 + 1 - 16);
   for (unsigned i : {1, 2, 3, 19987})
     g_assert_null (ring.find (kFirstTurn + i).packet);
   // What comes far too late takes nobody's place.
-  ring.append (maker.make ({static_cast<std::uint16_t> (20003 - 16)}));
+  append (ring, maker.make ({static_cast<std::uint16_t> (20003 - 16)}));
   check_there (ring.find (kFirstTurn + 20003), kFirstTurn + 20003);
   // What is in between never came: nobody has lost it.
   g_assert_cmpuint (ring.kept_from (), ==, kFirstTurn + 20003 + 1 - 16);
@@ -307,8 +314,9 @@ ring_keeps_the_group ()
     std::vector<std::uint16_t> sequences (packets);
     for (std::uint16_t &sequence : sequences)
       sequence = static_cast<std::uint16_t> (next++);
-    ring.append (maker.make (sequences, key ? std::optional (1u) : std::nullopt,
-        now_us));
+    append (ring,
+        maker.make (sequences, key ? std::optional (1u) : std::nullopt,
+            now_us));
   };
   for (unsigned i = 0; i < 20; i++)
     push (3, false, i);
@@ -351,8 +359,9 @@ group_is_bounded ()
     unsigned kept = 0;
     std::int64_t now = 0;
     for (unsigned i = 0; i < PacketRing::kMaxCapacity + 100; i++) {
-      ring.append (maker.make ({static_cast<std::uint16_t> (i)},
-          i == 0 ? std::optional (0u) : std::nullopt, now));
+      append (ring,
+          maker.make ({static_cast<std::uint16_t> (i)},
+              i == 0 ? std::optional (0u) : std::nullopt, now));
       now += cases[c].second;
       if (ring.group_start ())
         kept = i + 1;

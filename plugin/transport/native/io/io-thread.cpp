@@ -198,17 +198,32 @@ IoThread::close_stream (std::uint64_t stream)
 void
 IoThread::push (std::uint64_t stream, std::shared_ptr<const Burst> burst)
 {
+  const Media media = burst->media ();
+  if (StreamFeed *feed = take (stream, std::move (burst)))
+    feed->drop_old (media);
+}
+
+// Null: the stream is not here, or the burst is known.
+StreamFeed *
+IoThread::take (std::uint64_t stream, std::shared_ptr<const Burst> burst)
+{
   auto found = streams_.find (stream);
   if (found == streams_.end ())
-    return;
+    return nullptr;
   StreamFeed &feed = found->second;
   Media media = burst->media ();
   // One that was on its way when the thread began it has had already.
   if (burst->number () <= feed.seen[index_of (media)])
-    return;
+    return nullptr;
   bool whole = media != Media::video || burst->ends_frame ();
+  // Meanwhile the first viewers' state comes into the cache.
+  const std::size_t ahead = std::min (kFarAhead, feed.members.size ());
+  for (std::size_t i = 0; i < ahead; i++)
+    feed.member (i + 1).prefetch ();
   feed.clocks[index_of (media)] = burst->clock ();
   feed.append (std::move (burst));
+  for (std::size_t i = 0; i < ahead; i++)
+    feed.member (i + 1).prefetch (media);
   // For a few viewers the time counts more than the number of sends.
   if (whole || feed.members.size () < kGatherMembers) {
     serve (feed, media);
@@ -217,6 +232,7 @@ IoThread::push (std::uint64_t stream, std::shared_ptr<const Burst> burst)
     gather_us = std::min (gather_us, now_us_ + kGatherUs);
     await (feed);
   }
+  return &feed;
 }
 
 bool
@@ -227,8 +243,10 @@ IoThread::push_now (std::uint64_t stream,
   if (!work || !inbox_.empty ())
     return false;
   now_us_ = g_get_monotonic_time ();
-  push (stream, burst);
+  StreamFeed *feed = take (stream, burst);
   queue_.flush ();
+  if (feed)
+    feed->drop_old (burst->media ());
   // What is left to do is the thread's.
   if (!ended_.empty () || queue_.blocked ()
       || next_deadline () < waits_until_us_)
@@ -251,15 +269,12 @@ IoThread::serve (StreamFeed &feed, Media media)
   }
   // Each time somebody else is the last one.
   feed.first = (feed.first + 1) % n;
-  auto member = [&feed, n] (std::size_t i) -> Session & {
-    return *feed.members[(feed.first + i) % n];
-  };
   for (std::size_t i = 0; i < n; i++) {
     if (i + kFarAhead < n)
-      member (i + kFarAhead).prefetch ();
+      feed.member (i + kFarAhead).prefetch ();
     if (i + kAhead < n)
-      member (i + kAhead).prefetch (media);
-    serve (feed, member (i), media);
+      feed.member (i + kAhead).prefetch (media);
+    serve (feed, feed.member (i), media);
   }
 }
 

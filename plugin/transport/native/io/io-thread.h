@@ -128,6 +128,7 @@ private:
   void serve (StreamFeed &feed, Session &session, Media media);
   void owe (StreamFeed &feed, Session &session, std::int64_t turn_us);
   void await (StreamFeed &feed);
+  StreamFeed *take (std::uint64_t stream, std::shared_ptr<const Burst> burst);
   void serve_turns ();
   void serve_turn (StreamFeed &feed);
   void run_timers ();
