@@ -24,6 +24,8 @@ constexpr std::int64_t kPathQuietUs = 3'000'000;
 // are still there check and report more often.
 constexpr std::int64_t kFarewellUs = 10'000'000;
 constexpr std::int64_t kReportIntervalUs = 1'000'000;
+// It goes along with media; by itself when there is none for so long.
+constexpr std::int64_t kReportWaitsUs = 100'000;
 // A probe is repeated like that; then the viewer's next packet begins again.
 constexpr unsigned kMaxProbes = 4;
 constexpr std::int64_t kProbeIntervalUs = 200'000;
@@ -356,6 +358,10 @@ Session::serve (Media media)
   bool more = sender_->serve (media, *feed_, thread_->queue (), *path_, now);
   if (drain_deadline_us_ && !sender_->is_behind (*feed_))
     finish_drain ();
+  if (now >= next_report_us_ && !ended_) {
+    report ();
+    thread_->reschedule (*this);
+  }
   return more && !ended_;
 }
 
@@ -369,7 +375,7 @@ Session::deadline_us () const
   }
   if (!sender_)
     return std::min (deadline, born_us_ + kConnectTimeoutUs);
-  deadline = std::min (deadline, next_report_us_);
+  deadline = std::min (deadline, next_report_us_ + kReportWaitsUs);
   if (probe_)
     deadline = std::min (deadline, next_probe_us_);
   if (state_ == ViewerState::connected)
@@ -413,11 +419,17 @@ Session::handle_deadline ()
     set_state (ViewerState::disconnected);
   if (probe_ && now >= next_probe_us_)
     repeat_probe ();
-  if (now >= next_report_us_) {
-    next_report_us_ = now + kReportIntervalUs;
-    if (feed_ && path_ && now - consent_us_ <= kConsentUs)
-      thread_->send (*path_, sender_->make_report (*feed_, false));
-  }
+  if (now >= next_report_us_)
+    report ();
+}
+
+void
+Session::report ()
+{
+  const std::int64_t now = thread_->now_us ();
+  next_report_us_ = now + kReportIntervalUs;
+  if (feed_ && path_ && now - consent_us_ <= kConsentUs)
+    thread_->queue ().send (*path_, sender_->make_report (*feed_, false));
 }
 
 void

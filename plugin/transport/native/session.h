@@ -151,6 +151,7 @@ private:
   StreamFeed *feed_ = nullptr;
   std::int64_t consent_us_ = 0; // of the last sign of life; 0 = none yet
   std::int64_t drain_deadline_us_ = 0; // 0 = not draining
+  std::int64_t next_report_us_ = 0;
   bool ended_ = false;
   std::optional<Path> path_; // the one in use
   static constexpr std::size_t kServedBytes = 2 * kCacheLine;
@@ -176,7 +177,6 @@ private:
 
   std::unique_ptr<DtlsConnection> dtls_;
   std::optional<SrtpReceiver> receiver_;
-  std::int64_t next_report_us_ = 0;
 };
 
 } // namespace restream::transport::native

@@ -415,6 +415,34 @@ queue_of_many ()
   g_assert_cmpuint (dropped, ==, 0);
 }
 
+// Control packets go between media in the order they were given, and count nowhere.
+void
+queue_copies ()
+{
+  UdpSocket socket = open_one ();
+  SendQueue queue (socket);
+  std::atomic<std::uint64_t> dropped{0};
+  Client client;
+  Bytes report (60, 2);
+  put (queue, client.path (), {800, 800}, 1, dropped);
+  queue.send (client.path (), report);
+  std::fill (report.begin (), report.end (), 9); // it is a copy that waits
+  queue.send (client.path (), {});
+  put (queue, client.path (), {700}, 3, dropped);
+  Path nowhere = client.path ();
+  nowhere.remote.port = 0;
+  queue.send (nowhere, report);
+  g_assert_true (client.has_nothing ());
+  queue.flush ();
+  for (auto [size, fill] : {std::pair (800, 1), {800, 1}, {60, 2}, {700, 3}})
+    g_assert_true (client.receive ()
+        == Bytes (static_cast<std::size_t> (size),
+            static_cast<std::uint8_t> (fill)));
+  g_assert_true (client.has_nothing ());
+  g_assert_cmpuint (dropped, ==, 0);
+  g_assert_cmpuint (queue.counters ().refused, ==, 1);
+}
+
 void
 queue_refuses ()
 {
@@ -481,6 +509,7 @@ main (int argc, char **argv)
   g_test_add_func ("/udp-socket/batches", datagrams_come_in_batches);
   g_test_add_func ("/send-queue/segments", queue_segments);
   g_test_add_func ("/send-queue/many", queue_of_many);
+  g_test_add_func ("/send-queue/copies", queue_copies);
   g_test_add_func ("/send-queue/refuses", queue_refuses);
   return g_test_run ();
 }

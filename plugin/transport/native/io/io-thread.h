@@ -71,6 +71,8 @@ public:
   std::int64_t now_us () const { return now_us_; }
   // The session is owed packets: it has its turn when all others have been heard.
   void owe (Session &session);
+  // Its deadline is another one, though it has not been called for one.
+  void reschedule (Session &session) { settle (session); }
   SendQueue &queue () { return queue_; }
   // At once, past the queue. What is empty is not sent.
   void send (const Path &path, std::span<const std::uint8_t> bytes);

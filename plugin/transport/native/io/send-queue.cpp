@@ -33,6 +33,17 @@ SendQueue::commit (const Path &path, std::size_t bytes, std::size_t segment,
   used_ += bytes;
 }
 
+void
+SendQueue::send (const Path &path, std::span<const std::uint8_t> bytes)
+{
+  if (bytes.empty ())
+    return;
+  if (std::uint8_t *out = reserve (bytes.size ())) {
+    std::copy (bytes.begin (), bytes.end (), out);
+    commit (path, bytes.size (), bytes.size (), nobody_);
+  }
+}
+
 CmBatch *
 SendQueue::batch (const Path &path)
 {

@@ -31,6 +31,8 @@ public:
   // be shorter. dropped, if the kernel refuses it, grows by the number of packets.
   void commit (const Path &path, std::size_t bytes, std::size_t segment,
       std::atomic<std::uint64_t> &dropped);
+  // Queues a copy of one datagram that need not arrive. What is empty is not sent.
+  void send (const Path &path, std::span<const std::uint8_t> bytes);
   // For packets that are written there: they are whole when it is flushed. Null: there is no such thing here, or
   // the packets leave at once.
   CmBatch *batch (const Path &path);
