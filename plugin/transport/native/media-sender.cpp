@@ -3,7 +3,6 @@
 
 #include "common/bytes.h"
 #include "plugin/transport/ntp-clock.h"
-#include "plugin/transport/native/prefetch.h"
 #include "plugin/transport/report-counters.h"
 #include "plugin/transport/red.h"
 #include "plugin/transport/rtcp/rtcp-writer.h"
@@ -41,7 +40,7 @@ write_stamp (std::uint8_t *header, const ViewerLine::Stamp &stamp)
 
 MediaSender::MediaSender (const SenderSettings &settings, SrtpSender srtp,
     std::array<MediaCounters *, kMediaCount> counters, LinkCounters &link)
-    : settings_ (settings), srtp_ (std::move (srtp)), counters_ (counters),
+    : settings_ (settings), counters_ (counters), srtp_ (std::move (srtp)),
       link_ (link)
 {
 }

@@ -3,6 +3,7 @@
 
 #include "plugin/transport/header-extensions.h"
 #include "plugin/transport/native/io/send-queue.h"
+#include "plugin/transport/native/prefetch.h"
 #include "plugin/transport/rtcp/bandwidth-estimate.h"
 #include "plugin/transport/rtcp/retransmission-budget.h"
 #include "plugin/transport/rtcp/round-trip.h"
@@ -59,7 +60,9 @@ public:
   // Queues what is there for the viewer, as much as may go out now. true: it is owed more.
   bool serve (Media media, const StreamFeed &feed, SendQueue &queue,
       const Path &path, std::int64_t now_us);
-  // serve() is soon to come.
+  // serve() is soon to come: what it reads first is fetched into the cache, then what that points
+  // to, and what is the medium's.
+  void prefetch () const { prefetch_bytes (this, kServedBytes); }
   void prefetch (Media media) const;
   // Is anything owed?
   bool is_behind (const StreamFeed &feed) const;
@@ -141,15 +144,19 @@ private:
       std::optional<std::uint32_t> arrival) override;
   void on_transport_feedback_end () override;
 
-  const SenderSettings &settings_; // the session's
-  SrtpSender srtp_;
+  // What serve() looks at whatever the medium, together.
+  alignas (kCacheLine) const SenderSettings &settings_; // the session's
   std::array<MediaCounters *, kMediaCount> counters_;
+  std::unique_ptr<BandwidthEstimate> estimate_; // once the viewer gives cause
+  std::uint64_t rate_bytes_ = 0; // sent since rate_since_us_
+  std::uint16_t transport_sequence_ = 0;
+  SrtpSender srtp_;
+  static constexpr std::size_t kServedBytes = 2 * kCacheLine;
+
   LinkCounters &link_;
   std::array<Cursor, kMediaCount> cursors_;
-  std::uint16_t transport_sequence_ = 0;
   RoundTrip round_trip_;
   RetransmissionBudget budget_;
-  std::unique_ptr<BandwidthEstimate> estimate_; // once the viewer gives cause
 
   // While a compound is read.
   struct Reading
@@ -161,7 +168,6 @@ private:
   };
   Reading reading_{};
   std::int64_t rate_since_us_ = 0;
-  std::uint64_t rate_bytes_ = 0;
 };
 
 } // namespace restream::transport::native

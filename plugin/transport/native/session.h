@@ -98,8 +98,14 @@ public:
 
   // Sends what the viewer is owed of a medium, as much as may go out now. true: there is more.
   bool serve (Media media);
-  // serve() is soon to come: what it reads first is fetched into the cache, then what that points to.
+  // serve() is soon to come: what it reads is fetched into the cache, in three steps of which
+  // each needs what the one before has fetched.
   void prefetch () const { prefetch_bytes (&sender_, kServedBytes); }
+  void prefetch_sender () const
+  {
+    if (sender_)
+      sender_->prefetch ();
+  }
   void prefetch (Media media) const
   {
     if (sender_)

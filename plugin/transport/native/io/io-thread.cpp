@@ -19,8 +19,8 @@ constexpr std::int64_t kTurnUs = 1000;
 // for, so long at most: it then leaves in one send to each.
 constexpr std::size_t kGatherMembers = 8;
 constexpr std::int64_t kGatherUs = 1000;
-// Viewers whose state is fetched meanwhile: what they are first, then what they are sent with.
-constexpr std::size_t kFarAhead = 4, kAhead = 2;
+// Viewers whose state is fetched while others are served, step by step.
+constexpr std::size_t kFarAhead = 6, kAhead = 4, kNearAhead = 2;
 constexpr std::int64_t kMinTimerUs = 1000;
 constexpr std::size_t kMaxForeign = 64 * 1024;
 
@@ -216,16 +216,18 @@ IoThread::take (std::uint64_t stream, std::shared_ptr<const Burst> burst)
   if (burst->number () <= feed.seen[index_of (media)])
     return nullptr;
   bool whole = media != Media::video || burst->ends_frame ();
-  // Meanwhile the first viewers' state comes into the cache.
-  const std::size_t ahead = std::min (kFarAhead, feed.members.size ());
-  for (std::size_t i = 0; i < ahead; i++)
-    feed.member (i + 1).prefetch ();
+  // Meanwhile the first viewers' state is fetched.
+  const std::size_t n = feed.members.size ();
+  for (std::size_t i = 1; i <= std::min (n, kFarAhead); i++)
+    feed.member (i).prefetch ();
   feed.clocks[index_of (media)] = burst->clock ();
+  for (std::size_t i = 1; i <= std::min (n, kAhead); i++)
+    feed.member (i).prefetch_sender ();
   feed.append (std::move (burst));
-  for (std::size_t i = 0; i < ahead; i++)
-    feed.member (i + 1).prefetch (media);
+  for (std::size_t i = 1; i <= std::min (n, kNearAhead); i++)
+    feed.member (i).prefetch (media);
   // For a few viewers the time counts more than the number of sends.
-  if (whole || feed.members.size () < kGatherMembers) {
+  if (whole || n < kGatherMembers) {
     serve (feed, media);
   } else {
     std::int64_t &gather_us = feed.gather_us[index_of (media)];
@@ -273,7 +275,9 @@ IoThread::serve (StreamFeed &feed, Media media)
     if (i + kFarAhead < n)
       feed.member (i + kFarAhead).prefetch ();
     if (i + kAhead < n)
-      feed.member (i + kAhead).prefetch (media);
+      feed.member (i + kAhead).prefetch_sender ();
+    if (i + kNearAhead < n)
+      feed.member (i + kNearAhead).prefetch (media);
     serve (feed, feed.member (i), media);
   }
 }
