@@ -57,7 +57,7 @@ public:
 
   virtual void add_viewer (OfferRequest request, AnswerCallback callback) = 0;
   // A viewer that is sent an offer (the answer's sdp) in place of its own, and is
-  // removed if it does not answer that in kCounterOfferSeconds. unprocessable: the backend makes no offers.
+  // removed if it does not answer that in kCounterOfferSeconds.
   virtual void invite_viewer (OfferRequest request,
       AnswerCallback callback) = 0;
   virtual void answer_viewer (const std::string &stream,

@@ -21,8 +21,7 @@ Endpoint::post (SoupServerMessage *msg, const std::string &stream,
   Request request{core_.waiting.add (msg), stream, path, is_loopback (msg)};
   // The request may be gone when this returns.
   if (offer.empty ())
-    return invite (request,
-        {Code::bad_request, "the body is empty; an SDP offer is expected"});
+    return invite (request, "it is empty");
   core_.backend.add_viewer ({stream, std::move (offer), request.loopback},
       [this, weak = core_.weak_from_this (), request] (Result<Answer> answer) {
         if (auto keep = weak.lock ())
@@ -37,29 +36,26 @@ Endpoint::answered (const Request &request, Result<Answer> answer)
     return open_session (request, *answer, false);
   // A viewer that lacks the codec is told so: the same codec in an offer of ours would not help it.
   if (answer.error ().code == Code::no_receiver)
-    return invite (request, answer.error ());
+    return invite (request, answer.error ().what);
   GST_INFO ("offer %" G_GUINT64_FORMAT " is refused: %s", request.id,
       answer.error ().what.c_str ());
   core_.waiting.refuse (request.id, answer.error ());
 }
 
-// A counter-offer (W05); where none can be made, the reason is the answer.
+// A counter-offer (W05).
 void
-Endpoint::invite (const Request &request, const Error &reason)
+Endpoint::invite (const Request &request, const std::string &reason)
 {
   GST_INFO ("offer %" G_GUINT64_FORMAT " is not taken: %s", request.id,
-      reason.what.c_str ());
+      reason.c_str ());
   core_.backend.invite_viewer ({request.stream, "", request.loopback},
-      [this, weak = core_.weak_from_this (), request, reason] (
-          Result<Answer> offer) {
+      [this, weak = core_.weak_from_this (), request] (Result<Answer> offer) {
         auto keep = weak.lock ();
         if (!keep)
           return;
         if (offer)
           return open_session (request, *offer, true);
-        core_.waiting.refuse (request.id,
-            offer.error ().code == Code::unprocessable ? reason
-                                                       : offer.error ());
+        core_.waiting.refuse (request.id, offer.error ());
       });
 }
 

@@ -29,7 +29,7 @@ private:
   };
 
   void answered (const Request &request, Result<Answer> answer);
-  void invite (const Request &request, const Error &reason);
+  void invite (const Request &request, const std::string &reason);
   void open_session (const Request &request, const Answer &answer,
       bool invited);
 

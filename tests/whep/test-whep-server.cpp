@@ -243,11 +243,12 @@ refusals_are_told ()
         strstr (reply.body.c_str (), "the reason: \\\"H.264\\\""));
     g_assert_cmpstr (reply.header ("location").c_str (), ==, "");
   }
+  f.backend.no_offer = Error{Code::unavailable, "too many viewers"};
   assert_problem (f.call ("POST /whep", "Content-Type: application/sdp\r\n"),
-      400);
+      503);
   assert_problem (f.call ("POST /whep",
                       "Content-Type: application/sdp\r\nContent-Length: 0\r\n"),
-      400);
+      503);
   g_assert_cmpuint (f.server->session_count (), ==, 0);
   g_assert_cmpuint (f.server->pending_count (), ==, 0);
 }

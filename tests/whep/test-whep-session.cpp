@@ -169,7 +169,6 @@ static void
 counter_offer ()
 {
   Fixture f;
-  f.backend.invites = true;
   // Who lacks the codec is told so: no offer of ours would help.
   f.backend.refusal = Error{Code::not_acceptable, "no common codec"};
   Reply refused =

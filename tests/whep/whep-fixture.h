@@ -54,8 +54,8 @@ public:
   void invite_viewer (whep::OfferRequest,
       whep::AnswerCallback callback) override
   {
-    if (!invites)
-      return callback (Error{Code::unprocessable, "no offers are made"});
+    if (no_offer)
+      return callback (*no_offer);
     whep::Answer invited = accept ();
     invited.sdp = kOffer;
     callback (invited);
@@ -112,7 +112,7 @@ public:
   std::vector<whep::AnswerCallback> held;
   std::vector<std::function<void ()>> held_ice;
   std::string bearer;
-  bool invites = false;
+  std::optional<Error> no_offer; // why none is made now
   whep::StreamState now;
   std::vector<std::string> answers, fragments;
   std::vector<whep::OfferRequest> offers;
