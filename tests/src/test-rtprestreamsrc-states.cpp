@@ -274,7 +274,7 @@ GST_START_TEST (test_clock_changes)
   f.play ();
   f.send (Media::video, packets::rtp ({.sequence = 1}));
   f.video.wait_buffers (1);
-  const auto clock = Ref<GstTestClock>::sink (
+  const auto clock = Ref<GstTestClock>::adopt (
       GST_TEST_CLOCK (gst_test_clock_new_with_start_time (7 * GST_SECOND)));
   gst_element_set_base_time (f.element (), GST_SECOND);
   fail_unless (gst_element_set_clock (f.element (), GST_CLOCK (clock.get ())));

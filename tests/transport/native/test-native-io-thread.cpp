@@ -30,12 +30,12 @@ struct Fixture
   // Returns when f has been run.
   void run (IoThread::Message f)
   {
-    std::binary_semaphore done (0);
-    thread->post ([&] (IoThread &self) {
+    auto done = std::make_shared<std::binary_semaphore> (0);
+    thread->post ([f = std::move (f), done] (IoThread &self) {
       f (self);
-      done.release ();
+      done->release ();
     });
-    done.acquire ();
+    done->acquire ();
   }
   bool push_now (std::uint16_t sequence)
   {
@@ -65,8 +65,8 @@ pushes_while_it_waits ()
 void
 does_not_wait_for_its_work ()
 {
+  std::binary_semaphore at_work (0), end (0); // the thread's to the end
   Fixture f;
-  std::binary_semaphore at_work (0), end (0);
   f.thread->post ([&] (IoThread &) {
     at_work.release ();
     end.acquire ();
