@@ -7,8 +7,15 @@ import { problem, serve } from './fake-server.mjs';
 const tests = [];
 const test = (name, run) => tests.push({ name, run });
 
-const told = (page, text) => until(`"${text}" (page: ${text})`,
-  async () => (await page.textContent('#overlay')).includes(text));
+// Watched within the page: some messages stand for a second only, and the way there may take longer.
+const told = async (page, text, timeout = 30000) => {
+  const shown = (what) => document.querySelector('#overlay')?.textContent.includes(what);
+  try {
+    await page.waitForFunction(shown, text, { polling: 50, timeout });
+  } catch (error) {
+    throw new Error(`no "${text}" within ${timeout / 1000} s (page: ${await page.textContent('#overlay')})`, { cause: error });
+  }
+};
 const posts = (fake) => fake.requests.filter((r) => r.method === 'POST').length;
 
 // [status, detail, headers, message, does it try again by itself]
@@ -106,7 +113,7 @@ test('player: no way for the media', async ({ fake, page }) => {
     return response.end(answerTo(body));
   };
   await page.goto(`${fake.base}/play/cam`);
-  await told(page, 'No media connection to the server');
+  await told(page, 'No media connection to the server', 60000);
   await page.screenshot({ path: artefact('player-no-media.png') });
   await until('another try', () => posts(fake) >= 2);
 });
