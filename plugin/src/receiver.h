@@ -20,6 +20,7 @@ namespace restream::src {
 class Receiver
 {
 public:
+  // A picture, as a rule. The first packets of a large one need not wait for its last.
   static constexpr unsigned kBurst = 16;
   static constexpr std::size_t kMaxDatagram = 65536;
 

@@ -13,7 +13,7 @@ namespace restream::transport::native {
 
 // The pictures since the last keyframe, for an I/O thread whose first viewer of the
 // stream comes in the middle of them.
-// Thread: any. The lock is taken once for each burst, and when a thread begins.
+// Thread: any. The lock is taken once for each burst of video, and when a thread begins.
 class GopCache
 {
 public:
@@ -21,13 +21,14 @@ public:
 
   const InstantStart &settings () const { return settings_; }
 
-  // f hands the burst to the threads that have viewers: in one step with its being kept, so
-  // that a thread that begins gets each burst once.
-  template <typename F> void append (std::shared_ptr<const Burst> burst, F f)
+  // Before the burst is handed to the threads that have viewers: one that begins meanwhile has
+  // it from here, and passes over it when it comes (IoThread::push).
+  void append (const std::shared_ptr<const Burst> &burst)
   {
+    if (burst->media () != Media::video)
+      return;
     std::lock_guard lock (mutex_);
     keep (burst);
-    f ();
   }
   // f takes what there is, oldest first, and enters its thread among those that get
   // what comes.
@@ -40,8 +41,6 @@ public:
 private:
   void keep (const std::shared_ptr<const Burst> &burst)
   {
-    if (burst->media () != Media::video)
-      return;
     if (burst->join ()) {
       bursts_.clear ();
       bytes_ = 0;

@@ -103,16 +103,15 @@ NativeTransport::push (PacketBatch &batch)
   std::shared_ptr<const Burst> burst =
       Burst::copy (batch.media (), ++line.bursts, batch.packets (),
           batch.join_index (), line.newest, *line.clock, now);
-  shared_->gop.append (burst, [&] {
-    const bool few = viewers () <= kFewViewers;
-    for (std::size_t i = 0; i < endpoint_->threads (); i++) {
-      IoThread &thread = endpoint_->thread (i);
-      if (shared_->members[i].load (std::memory_order_relaxed)
-          && !(few && thread.push_now (shared_->id, burst)))
-        thread.post ([id = shared_->id, burst] (
-                         IoThread &self) { self.push (id, burst); });
-    }
-  });
+  shared_->gop.append (burst);
+  const bool few = viewers () <= kFewViewers;
+  for (std::size_t i = 0; i < endpoint_->threads (); i++) {
+    IoThread &thread = endpoint_->thread (i);
+    if (shared_->members[i].load (std::memory_order_relaxed)
+        && !(few && thread.push_now (shared_->id, burst)))
+      thread.post ([id = shared_->id, burst] (
+                       IoThread &self) { self.push (id, burst); });
+  }
 }
 
 void

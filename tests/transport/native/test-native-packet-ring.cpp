@@ -383,26 +383,21 @@ cache_has_the_group ()
     cache.begin ([&] (const auto &bursts) { had = bursts; });
     return had.size ();
   };
-  unsigned told = 0;
-  auto append = [&] (std::shared_ptr<const Burst> burst) {
-    cache.append (std::move (burst), [&] { told++; });
-  };
-  append (maker.make ({1}));
+  cache.append (maker.make ({1}));
   g_assert_cmpuint (look (), ==, 0); // no keyframe yet
-  append (maker.make ({2, 3}, 1));
-  append (sound.make ({1}, 0));
-  append (maker.make ({4}));
+  cache.append (maker.make ({2, 3}, 1));
+  cache.append (sound.make ({1}, 0));
+  cache.append (maker.make ({4}));
   g_assert_cmpuint (look (), ==, 2);
   g_assert_cmpuint (*had[0]->join (), ==, kFirstTurn + 3);
   g_assert_cmpuint (had[1]->packets ()[0].sequence, ==, kFirstTurn + 4);
-  append (maker.make ({5}, 0));
+  cache.append (maker.make ({5}, 0));
   g_assert_cmpuint (look (), ==, 1);
   for (std::uint16_t i = 0; i < 30; i++)
-    append (maker.make ({static_cast<std::uint16_t> (6 + i)}));
+    cache.append (maker.make ({static_cast<std::uint16_t> (6 + i)}));
   g_assert_cmpuint (look (), ==, 0); // too large
-  append (maker.make ({40}, 0));
+  cache.append (maker.make ({40}, 0));
   g_assert_cmpuint (look (), ==, 1);
-  g_assert_cmpuint (told, ==, 36);
 }
 
 } // namespace
