@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/endpoint.h"
 
-#include "plugin/transport/native/srtp/gcm-sealer.h"
+#include "plugin/transport/native/srtp/gcm-cipher.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -54,7 +54,7 @@ Endpoint::make (std::uint16_t port, unsigned threads)
   if (Result<std::shared_ptr<const DtlsIdentity>> identity = self->identity ();
       !identity)
     return identity.error ();
-  GcmSealer::warm_up ();
+  GcmCipher::warm_up ();
   if (threads == 0)
     threads = std::max (1u, std::thread::hardware_concurrency ());
   auto sockets = UdpSocket::open (port, std::min (threads, kMaxThreads));

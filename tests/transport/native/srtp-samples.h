@@ -56,9 +56,9 @@ sender_of (const SrtpKeys &keys, std::uint32_t first_rtcp_index = 0,
 }
 
 inline SrtpReceiver
-receiver_of (const SrtpKeys &keys)
+receiver_of (const SrtpKeys &keys, SrtpEngine engine = SrtpEngine::fastest)
 {
-  auto receiver = SrtpReceiver::create (keys);
+  auto receiver = SrtpReceiver::create (keys, engine);
   g_assert_true (receiver.has_value ());
   return *std::move (receiver);
 }

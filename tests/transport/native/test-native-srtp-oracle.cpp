@@ -78,15 +78,23 @@ private:
       64000; // the first is below 65536: libsrtp begins at ROC 0
 };
 
-SrtpProfile
-profile_of (gconstpointer data)
+// What each test runs with.
+struct Case
 {
-  return *static_cast<const SrtpProfile *> (data);
+  SrtpProfile profile;
+  SrtpEngine engine;
+};
+
+const Case &
+case_of (gconstpointer data)
+{
+  return *static_cast<const Case *> (data);
 }
 
 void
-rtp_to_oracle (SrtpProfile profile, SrtpEngine engine)
+test_rtp_to_oracle (gconstpointer data)
 {
+  const auto &[profile, engine] = case_of (data);
   const SrtpKeys keys = random_keys (profile);
   SrtpSender sender = sender_of (keys, 0, engine);
   Oracle oracle (keys, ssrc_any_inbound);
@@ -113,22 +121,11 @@ rtp_to_oracle (SrtpProfile profile, SrtpEngine engine)
 }
 
 void
-test_rtp_to_oracle (gconstpointer data)
-{
-  rtp_to_oracle (profile_of (data), SrtpEngine::fastest);
-}
-
-void
-test_rtp_to_oracle_by_openssl (gconstpointer data)
-{
-  rtp_to_oracle (profile_of (data), SrtpEngine::openssl);
-}
-
-void
 test_rtp_from_oracle (gconstpointer data)
 {
-  const SrtpKeys keys = random_keys (profile_of (data));
-  SrtpReceiver receiver = receiver_of (keys);
+  const auto &[profile, engine] = case_of (data);
+  const SrtpKeys keys = random_keys (profile);
+  SrtpReceiver receiver = receiver_of (keys, engine);
   Oracle oracle (keys, ssrc_any_outbound);
   Walk walk;
   for (int i = 0; i < 1500; i++) {
@@ -146,8 +143,9 @@ test_rtp_from_oracle (gconstpointer data)
 void
 test_rtcp_to_oracle (gconstpointer data)
 {
-  const SrtpKeys keys = random_keys (profile_of (data));
-  SrtpSender sender = sender_of (keys);
+  const auto &[profile, engine] = case_of (data);
+  const SrtpKeys keys = random_keys (profile);
+  SrtpSender sender = sender_of (keys, 0, engine);
   Oracle oracle (keys, ssrc_any_inbound);
   for (int i = 0; i < 500; i++) {
     const Bytes plain = rtcp_packet (kSsrc, g_test_rand_int_range (0, 200));
@@ -159,8 +157,9 @@ test_rtcp_to_oracle (gconstpointer data)
 void
 test_rtcp_from_oracle (gconstpointer data)
 {
-  const SrtpKeys keys = random_keys (profile_of (data));
-  SrtpReceiver receiver = receiver_of (keys);
+  const auto &[profile, engine] = case_of (data);
+  const SrtpKeys keys = random_keys (profile);
+  SrtpReceiver receiver = receiver_of (keys, engine);
   Oracle oracle (keys, ssrc_any_outbound);
   for (int i = 0; i < 500; i++) {
     const Bytes plain = rtcp_packet (kSsrc, g_test_rand_int_range (0, 200));
@@ -184,16 +183,21 @@ main (int argc, char **argv)
     GTestDataFunc function;
   } const tests[] = {
       {"rtp-to-oracle", test_rtp_to_oracle},
-      {"rtp-to-oracle-by-openssl", test_rtp_to_oracle_by_openssl},
       {"rtp-from-oracle", test_rtp_from_oracle},
       {"rtcp-to-oracle", test_rtcp_to_oracle},
       {"rtcp-from-oracle", test_rtcp_from_oracle},
   };
-  for (const auto &profile : kProfiles)
+  std::vector<Case> cases;
+  for (const SrtpProfile profile : kProfiles)
+    for (const SrtpEngine engine : {SrtpEngine::fastest, SrtpEngine::openssl})
+      cases.push_back ({profile, engine});
+  for (const Case &each : cases)
     for (const auto &test : tests) {
       const Owned<char> path (
-          g_strdup_printf ("/srtp/%s/%s", name_of (profile), test.name));
-      g_test_add_data_func (path.get (), &profile, test.function);
+          g_strdup_printf ("/srtp/%s/%s/%s", name_of (each.profile),
+              each.engine == SrtpEngine::openssl ? "openssl" : "fastest",
+              test.name));
+      g_test_add_data_func (path.get (), &each, test.function);
     }
   const int result = g_test_run ();
   srtp_shutdown ();

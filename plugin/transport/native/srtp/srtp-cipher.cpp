@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plugin/transport/native/srtp/srtp-cipher.h"
 
+#include "plugin/transport/native/srtp/packet-layout.h"
+
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
@@ -62,15 +64,14 @@ SrtpCipher::create (SrtpProfile profile, const SrtpSessionKeys &keys,
     return Error{Code::bad_request, "unknown SRTP profile"};
   // Counter mode has one direction only.
   const bool encrypt = direction == Direction::seal || !srtp_is_aead (profile);
-  const bool of_media = direction == Direction::seal && use == SrtpUse::rtp
-      && engine == SrtpEngine::fastest;
-  if (of_media && srtp_is_aead (profile))
-    cipher.sealer_ = GcmSealer::create (
+  const bool fastest = engine == SrtpEngine::fastest;
+  if (fastest && srtp_is_aead (profile))
+    cipher.gcm_ = GcmCipher::create (
         std::span (keys.key).first (srtp_master_key_size (profile)));
-  else if (of_media)
+  else if (fastest && direction == Direction::seal && use == SrtpUse::rtp)
     cipher.cm_keys_ =
         CmBatch::RoundKeys::expand (std::span (keys.key).first<16> ());
-  if (!cipher.sealer_) {
+  if (!cipher.gcm_) {
     cipher.context_.reset (EVP_CIPHER_CTX_new ());
     if (!cipher.context_
         || !EVP_CipherInit_ex2 (cipher.context_.get (), type, keys.key.data (),
@@ -174,6 +175,19 @@ SrtpCipher::crypt_cm (const Packet &packet, const std::uint8_t *input)
           static_cast<int> (packet.body_bytes));
 }
 
+// What GCM authenticates besides the body: the head, and the trailer of SRTCP behind it (RFC 7714,
+// section 9). An SRTP packet's roll-over counter is in the IV.
+std::span<const std::uint8_t>
+SrtpCipher::clear_of (const Packet &packet, RtcpClear &clear) const
+{
+  if (!trailer_is_aad_)
+    return {packet.head, packet.head_bytes};
+  const auto trailer = big_endian (packet.trailer);
+  std::copy (trailer.begin (), trailer.end (),
+      std::copy_n (packet.head, kRtcpHeadBytes, clear.begin ()));
+  return clear;
+}
+
 // OpenSSL 3.0 looks up parameters by name where it takes the IV (its length) and
 // gives the tag, 150 ns of a packet's 600. The documented API has no way round
 // the first; EVP_CIPHER_CTX_get_params () is the shortest to the tag.
@@ -182,23 +196,19 @@ SrtpCipher::seal_gcm (const Packet &packet, const std::uint8_t *plain,
     std::uint8_t *tag)
 {
   const Iv iv = iv_of (packet);
-  if (sealer_) {
-    sealer_->seal (std::span (iv).subspan<kGcmIvOffset, GcmSealer::kIvBytes> (),
-        {packet.head, packet.head_bytes}, plain,
-        {packet.body (), packet.body_bytes}, tag);
+  RtcpClear joined;
+  const std::span<const std::uint8_t> clear = clear_of (packet, joined);
+  if (gcm_) {
+    gcm_->seal (std::span (iv).subspan<kGcmIvOffset, GcmCipher::kIvBytes> (),
+        clear, plain, {packet.body (), packet.body_bytes}, tag);
     return true;
   }
   EVP_CIPHER_CTX *context = context_.get ();
   int bytes = 0;
   if (!EVP_EncryptInit_ex2 (context, nullptr, nullptr,
           iv.data () + kGcmIvOffset, nullptr)
-      || !EVP_EncryptUpdate (context, nullptr, &bytes, packet.head,
-          static_cast<int> (packet.head_bytes)))
-    return false;
-  const auto trailer = big_endian (packet.trailer);
-  if (trailer_is_aad_
-      && !EVP_EncryptUpdate (context, nullptr, &bytes, trailer.data (),
-          trailer.size ()))
+      || !EVP_EncryptUpdate (context, nullptr, &bytes, clear.data (),
+          static_cast<int> (clear.size ())))
     return false;
   if (packet.body_bytes > 0
       && !EVP_EncryptUpdate (context, packet.body (), &bytes, plain,
@@ -215,8 +225,16 @@ SrtpCipher::seal_gcm (const Packet &packet, const std::uint8_t *plain,
 SrtpCipher::Opened
 SrtpCipher::open_gcm (const Packet &packet, const std::uint8_t *tag)
 {
-  EVP_CIPHER_CTX *context = context_.get ();
   const Iv iv = iv_of (packet);
+  RtcpClear joined;
+  const std::span<const std::uint8_t> clear = clear_of (packet, joined);
+  if (gcm_)
+    return gcm_->open (
+               std::span (iv).subspan<kGcmIvOffset, GcmCipher::kIvBytes> (),
+               clear, {packet.body (), packet.body_bytes}, tag)
+        ? Opened::ok
+        : Opened::forged;
+  EVP_CIPHER_CTX *context = context_.get ();
   const OSSL_PARAM parameters[] = {
       OSSL_PARAM_octet_string (OSSL_CIPHER_PARAM_AEAD_TAG,
           const_cast<std::uint8_t *> (tag), tag_bytes_),
@@ -225,13 +243,8 @@ SrtpCipher::open_gcm (const Packet &packet, const std::uint8_t *tag)
   if (!EVP_DecryptInit_ex2 (context, nullptr, nullptr,
           iv.data () + kGcmIvOffset, nullptr)
       || !EVP_CIPHER_CTX_set_params (context, parameters)
-      || !EVP_DecryptUpdate (context, nullptr, &bytes, packet.head,
-          static_cast<int> (packet.head_bytes)))
-    return Opened::failed;
-  const auto trailer = big_endian (packet.trailer);
-  if (trailer_is_aad_
-      && !EVP_DecryptUpdate (context, nullptr, &bytes, trailer.data (),
-          trailer.size ()))
+      || !EVP_DecryptUpdate (context, nullptr, &bytes, clear.data (),
+          static_cast<int> (clear.size ())))
     return Opened::failed;
   if (packet.body_bytes > 0
       && !EVP_DecryptUpdate (context, packet.body (), &bytes, packet.body (),

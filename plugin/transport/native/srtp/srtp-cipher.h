@@ -5,7 +5,7 @@
 #pragma once
 
 #include "plugin/transport/native/srtp/evp.h"
-#include "plugin/transport/native/srtp/gcm-sealer.h"
+#include "plugin/transport/native/srtp/gcm-cipher.h"
 #include "plugin/transport/native/srtp/hmac-sha1.h"
 #include "plugin/transport/native/srtp/srtp-session-keys.h"
 #include "plugin/transport/native/srtp/cm-batch.h"
@@ -14,10 +14,10 @@
 
 namespace restream::transport::native {
 
-// Who encrypts media with GCM.
+// Who does GCM, and AES-CM for media.
 enum class SrtpEngine : std::uint8_t
 {
-  fastest = 1, // GcmSealer, where there is one
+  fastest = 1, // GcmCipher and CmBatch, where there are
   openssl,
 };
 
@@ -76,8 +76,8 @@ public:
   // seal() is soon to come: fetches the key into the cache.
   void prefetch () const
   {
-    if (sealer_) {
-      sealer_->prefetch ();
+    if (gcm_) {
+      gcm_->prefetch ();
     } else if (cm_keys_) {
       prefetch_bytes (cm_keys_.get (), sizeof *cm_keys_);
       prefetch_bytes (hmac_.get (), sizeof *hmac_);
@@ -90,8 +90,12 @@ public:
 private:
   using Iv = CmBatch::Iv;
 
+  using RtcpClear = std::array<std::uint8_t, 12>;
+
   SrtpCipher () = default;
   Iv iv_of (const Packet &packet) const;
+  std::span<const std::uint8_t> clear_of (const Packet &packet,
+      RtcpClear &clear) const;
   bool seal_cm (const Packet &packet, const std::uint8_t *plain,
       std::uint8_t *tag);
   Opened open_cm (const Packet &packet, const std::uint8_t *tag);
@@ -100,8 +104,9 @@ private:
   Opened open_gcm (const Packet &packet, const std::uint8_t *tag);
   bool crypt_cm (const Packet &packet, const std::uint8_t *input);
 
-  std::unique_ptr<GcmSealer> sealer_; // of media that is sent with GCM, perhaps
-  std::unique_ptr<CmBatch::RoundKeys> cm_keys_; // the same with AES-CM
+  std::unique_ptr<GcmCipher> gcm_; // of GCM, perhaps
+  std::unique_ptr<CmBatch::RoundKeys>
+      cm_keys_; // of media that is sent with AES-CM, perhaps
   Owned<EVP_CIPHER_CTX> context_; // of all else
   std::unique_ptr<HmacSha1> hmac_; // AES_CM only
   Iv salt_{}; // as AES_CM has it: the SSRC is at byte 4, the index at 8

@@ -114,12 +114,12 @@ name_of (SrtpVerdict verdict)
 }
 
 Result<SrtpReceiver>
-SrtpReceiver::create (const SrtpKeys &keys)
+SrtpReceiver::create (const SrtpKeys &keys, SrtpEngine engine)
 {
-  auto rtcp = SrtpCipher::create (keys, SrtpUse::rtcp, Direction::open);
+  auto rtcp = SrtpCipher::create (keys, SrtpUse::rtcp, Direction::open, engine);
   if (!rtcp)
     return rtcp.error ();
-  return SrtpReceiver (keys, *std::move (rtcp));
+  return SrtpReceiver (keys, engine, *std::move (rtcp));
 }
 
 SrtpReceiver::Plain
@@ -165,7 +165,8 @@ SrtpReceiver::Plain
 SrtpReceiver::unprotect_rtp (std::span<std::uint8_t> data)
 {
   if (!rtp_) {
-    auto rtp = SrtpCipher::create (keys_, SrtpUse::rtp, Direction::open);
+    auto rtp =
+        SrtpCipher::create (keys_, SrtpUse::rtp, Direction::open, engine_);
     if (!rtp)
       return refuse (SrtpVerdict::failed);
     rtp_ = std::make_unique<SrtpCipher> (*std::move (rtp));

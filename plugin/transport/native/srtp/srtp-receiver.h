@@ -40,7 +40,8 @@ public:
     explicit operator bool () const { return verdict == SrtpVerdict::ok; }
   };
 
-  static Result<SrtpReceiver> create (const SrtpKeys &keys);
+  static Result<SrtpReceiver> create (const SrtpKeys &keys,
+      SrtpEngine engine = SrtpEngine::fastest);
 
   // In place; a packet that is not ok is left as garbage.
   Plain unprotect_rtcp (std::span<std::uint8_t> packet);
@@ -55,12 +56,13 @@ private:
     ReplayWindow<kBits> window;
   };
 
-  SrtpReceiver (const SrtpKeys &keys, SrtpCipher rtcp)
-      : keys_ (keys), rtcp_ (std::move (rtcp))
+  SrtpReceiver (const SrtpKeys &keys, SrtpEngine engine, SrtpCipher rtcp)
+      : keys_ (keys), engine_ (engine), rtcp_ (std::move (rtcp))
   {
   }
 
   SrtpKeys keys_;
+  SrtpEngine engine_;
   SrtpCipher rtcp_;
   std::unique_ptr<SrtpCipher> rtp_; // made with the first packet: the server
       // never needs it

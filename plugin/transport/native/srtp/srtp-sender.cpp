@@ -13,8 +13,8 @@ SrtpSender::create (const SrtpKeys &keys, std::uint32_t first_rtcp_index,
       SrtpCipher::Direction::seal, engine);
   if (!rtp)
     return rtp.error ();
-  auto rtcp =
-      SrtpCipher::create (keys, SrtpUse::rtcp, SrtpCipher::Direction::seal);
+  auto rtcp = SrtpCipher::create (keys, SrtpUse::rtcp,
+      SrtpCipher::Direction::seal, engine);
   if (!rtcp)
     return rtcp.error ();
   return SrtpSender (*std::move (rtp), *std::move (rtcp), first_rtcp_index);
