@@ -20,7 +20,7 @@ using IpsecMb = std::unique_ptr<IMB_MGR, FreeIpsecMb>;
 // none for this processor, or they fail the library's own test. Takes some 0.3 ms.
 IpsecMb make_ipsec_mb ();
 
-// The same for functions that keep nothing: the process's, for any thread. The first call takes some 10 ms.
+// The same for functions that keep nothing, such as GCM's: the process's, for any thread. The first call takes some 10 ms.
 IMB_MGR *shared_ipsec_mb ();
 
 } // namespace restream::transport::native
