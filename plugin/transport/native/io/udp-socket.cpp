@@ -4,6 +4,7 @@
 #include <netinet/udp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -46,7 +47,19 @@ Descriptor::~Descriptor ()
 
 struct UdpSocket::ReceiveBuffers
 {
-  std::array<mmsghdr, kMaxBatch> messages;
+  ReceiveBuffers ()
+  {
+    for (unsigned i = 0; i < kMaxBatch; i++) {
+      vectors[i] = {bytes[i].data (), kMaxDatagram};
+      messages[i].msg_hdr.msg_name = &senders[i];
+      messages[i].msg_hdr.msg_iov = &vectors[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+      messages[i].msg_hdr.msg_control = control[i].data ();
+    }
+  }
+
+  unsigned stale = kMaxBatch; // headers that the kernel has written to
+  std::array<mmsghdr, kMaxBatch> messages{};
   std::array<iovec, kMaxBatch> vectors;
   std::array<sockaddr_storage, kMaxBatch> senders;
   std::array<Datagram, kMaxBatch> datagrams;
@@ -132,20 +145,16 @@ std::span<UdpSocket::Datagram>
 UdpSocket::receive ()
 {
   ReceiveBuffers &b = *buffers_;
-  for (unsigned i = 0; i < kMaxBatch; i++) {
-    b.vectors[i] = {b.bytes[i].data (), kMaxDatagram};
-    b.messages[i].msg_hdr = {
-        .msg_name = &b.senders[i],
-        .msg_namelen = sizeof (sockaddr_storage),
-        .msg_iov = &b.vectors[i],
-        .msg_iovlen = 1,
-        .msg_control = b.control[i].data (),
-        .msg_controllen = kControlBytes,
-        .msg_flags = 0,
-    };
+  for (unsigned i = 0; i < b.stale; i++) {
+    msghdr &header = b.messages[i].msg_hdr;
+    header.msg_namelen = sizeof (sockaddr_storage);
+    header.msg_controllen = kControlBytes;
+    header.msg_flags = 0;
   }
   int n = recvmmsg (fd_.get (), b.messages.data (), kMaxBatch, MSG_DONTWAIT,
       nullptr);
+  // One more than were received: the kernel may have begun with it.
+  b.stale = std::min (kMaxBatch, static_cast<unsigned> (std::max (n, 0)) + 1);
   unsigned kept = 0;
   for (int i = 0; i < n; i++) {
     msghdr &message = b.messages[i].msg_hdr;
