@@ -81,6 +81,8 @@ Session::detach ()
 const std::string *
 Session::password_of (std::string_view local_ufrag) const
 {
+  if (ended_)
+    return nullptr; // goodbye is said
   if (local_ufrag == local_.ufrag)
     return &local_.pwd;
   if (old_local_ && local_ufrag == old_local_->ufrag)

@@ -76,7 +76,7 @@ public:
   // A session that no check has come for yet can still move.
   bool can_move () const { return paths_.empty (); }
 
-  // The password that goes with a ufrag of ours; null: it is none (any more).
+  // The password that goes with a ufrag of ours; null: it is none (any more), or the session has ended.
   const std::string *password_of (std::string_view local_ufrag) const;
   // An authentic check. name: of its USERNAME.
   void handle_check (const CheckName &name, const CheckResult &check,
