@@ -17,9 +17,9 @@ import urllib.parse
 DEADLINE_S = 30
 
 
-def wait_until(condition, what="condition"):
+def wait_until(condition, what="condition", timeout_s=DEADLINE_S):
     """Polls; generous, since the machine may be busy."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         value = condition()
         if value:
