@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace restream::transport::native {
 
@@ -33,26 +34,48 @@ using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 class Directory
 {
 public:
-  void add_ufrag (const std::string &ufrag, IoThread &owner)
+  // A session lives there from now on. hand_over: what takes it there, a message to the thread.
+  // Nobody finds it there sooner, and what is posted for it then comes behind it.
+  template <typename HandOver>
+  void add (std::uint64_t session, IoThread &owner, HandOver hand_over)
   {
     std::lock_guard lock (mutex_);
-    by_ufrag_[ufrag] = &owner;
-  }
-  void remove_ufrag (std::string_view ufrag)
-  {
-    std::lock_guard lock (mutex_);
-    if (auto found = by_ufrag_.find (ufrag); found != by_ufrag_.end ())
-      by_ufrag_.erase (found);
+    hand_over ();
+    by_session_[session].owner = &owner;
   }
   void add (std::uint64_t session, IoThread &owner)
   {
-    std::lock_guard lock (mutex_);
-    by_session_[session] = &owner;
+    add (session, owner, [] {});
   }
+  // With all its names.
   void remove (std::uint64_t session)
   {
     std::lock_guard lock (mutex_);
-    by_session_.erase (session);
+    auto found = by_session_.find (session);
+    if (found == by_session_.end ())
+      return;
+    for (const std::string &ufrag : found->second.ufrags)
+      by_ufrag_.erase (ufrag);
+    by_session_.erase (found);
+  }
+  // A name of a session's. It is the same wherever the session lives.
+  void add_ufrag (const std::string &ufrag, std::uint64_t session)
+  {
+    std::lock_guard lock (mutex_);
+    auto found = by_session_.find (session);
+    if (found != by_session_.end ()
+        && by_ufrag_.try_emplace (ufrag, session).second)
+      found->second.ufrags.push_back (ufrag);
+  }
+  void remove_ufrag (const std::string &ufrag)
+  {
+    std::lock_guard lock (mutex_);
+    auto found = by_ufrag_.find (ufrag);
+    if (found == by_ufrag_.end ())
+      return;
+    if (auto of = by_session_.find (found->second); of != by_session_.end ())
+      std::erase (of->second.ufrags, ufrag);
+    by_ufrag_.erase (found);
   }
   // The SSRC of a viewer's RTCP. Viewers choose it, so several may have the same.
   void add_source (std::uint32_t ssrc, std::uint64_t session)
@@ -106,20 +129,31 @@ public:
   {
     std::lock_guard lock (mutex_);
     auto found = by_ufrag_.find (ufrag);
-    return found == by_ufrag_.end () ? nullptr : found->second;
+    return found == by_ufrag_.end () ? nullptr : owner_of (found->second);
   }
   IoThread *find (std::uint64_t session) const
   {
     std::lock_guard lock (mutex_);
-    auto found = by_session_.find (session);
-    return found == by_session_.end () ? nullptr : found->second;
+    return owner_of (session);
   }
 
 private:
+  struct Entry
+  {
+    IoThread *owner = nullptr;
+    std::vector<std::string> ufrags; // one, and the last one before a restart
+  };
+
+  // Call with mutex_.
+  IoThread *owner_of (std::uint64_t session) const
+  {
+    auto found = by_session_.find (session);
+    return found == by_session_.end () ? nullptr : found->second.owner;
+  }
+
   mutable std::mutex mutex_;
-  TextMap<IoThread *> by_ufrag_; // protected by mutex_
-  std::unordered_map<std::uint64_t, IoThread *>
-      by_session_; // protected by mutex_
+  TextMap<std::uint64_t> by_ufrag_; // protected by mutex_
+  std::unordered_map<std::uint64_t, Entry> by_session_; // protected by mutex_
   std::unordered_multimap<std::uint32_t, std::uint64_t>
       by_source_; // protected by mutex_
   std::unordered_map<TransactionId, std::uint64_t, TransactionIdHash>

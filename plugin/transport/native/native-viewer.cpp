@@ -174,11 +174,13 @@ NativeViewer::begin ()
   auto session =
       std::make_shared<Session> (std::move (settings), shared_from_this ());
   IoThread &thread = endpoint_->least_loaded ();
-  thread.post ([session = std::move (session)] (IoThread &self) mutable {
-    self.enter (std::move (session));
+  Directory &directory = endpoint_->directory ();
+  directory.add (session_, thread, [&] {
+    thread.post ([session = std::move (session)] (IoThread &self) mutable {
+      self.enter (std::move (session));
+    });
   });
-  // Behind that: orders find it there.
-  endpoint_->directory ().add (session_, thread);
+  directory.add_ufrag (local.transport.ice.ufrag, session_);
   return invitation ? "" : negotiation::make_answer (plan, local);
 }
 

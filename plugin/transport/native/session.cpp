@@ -56,6 +56,8 @@ Session::attach (IoThread &thread, StreamFeed *feed)
   thread_ = &thread;
   feed_ = feed;
   thread_->add_ufrag (local_.ufrag, *this);
+  if (old_local_)
+    thread_->add_ufrag (old_local_->ufrag, *this);
 }
 
 void
@@ -67,9 +69,9 @@ Session::detach ()
     receiver->post ([path = path] (IoThread &thread) {
       thread.forget_foreign (path.remote);
     });
-  thread_->remove_ufrag (local_.ufrag);
+  thread_->leave_ufrag (local_.ufrag);
   if (old_local_)
-    thread_->remove_ufrag (old_local_->ufrag);
+    thread_->leave_ufrag (old_local_->ufrag);
   end_probe ();
   if (source_)
     thread_->remove_source (*source_, *this);

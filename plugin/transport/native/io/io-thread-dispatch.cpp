@@ -109,8 +109,9 @@ IoThread::dispatch_check (Arrival arrival, std::span<const std::uint8_t> bytes)
     return;
   if (auto found = by_ufrag_.find (name.local); found != by_ufrag_.end ())
     return check (*found->second, name, arrival, bytes);
+  // This thread, too, when the session is on its way here.
   IoThread *owner = directory_.find_ufrag (name.local);
-  if (!owner || owner == this || ++arrival.hops > kMaxHops)
+  if (!owner || ++arrival.hops > kMaxHops)
     return;
   // A connection goes to where its session is.
   if (arrival.path.tcp) {
@@ -149,16 +150,16 @@ IoThread::check (Session &session, const CheckName &name,
     if (session.can_move ()) {
       // The viewer's packets will come to that thread: so the session goes there.
       std::shared_ptr<Session> moving = leave (session);
-      std::uint64_t id = moving->id ();
-      arrival.receiver->post (
-          [moving = std::move (moving), arrival,
-              copy = std::vector<std::uint8_t> (bytes.begin (), bytes.end ())] (
-              IoThread &self) mutable {
-            self.enter (std::move (moving));
-            self.dispatch_check (arrival, copy);
-          });
-      // After that: what is sent to it there from now on comes behind it.
-      directory_.add (id, *arrival.receiver);
+      const std::uint64_t id = moving->id ();
+      directory_.add (id, *arrival.receiver, [&] {
+        arrival.receiver->post (
+            [moving = std::move (moving), arrival,
+                copy = std::vector<std::uint8_t> (bytes.begin (),
+                    bytes.end ())] (IoThread &self) mutable {
+              self.enter (std::move (moving));
+              self.dispatch_check (arrival, copy);
+            });
+      });
       return;
     }
     session.lend (arrival.path, *arrival.receiver);

@@ -371,8 +371,8 @@ IoThread::enter (std::shared_ptr<Session> session)
       members.fetch_add (1);
     feed->members.push_back (session.get ());
   }
-  session->attach (*this, feed);
   directory_.add (session->id (), *this);
+  session->attach (*this, feed);
   load_.fetch_add (1, std::memory_order_relaxed);
   Session &entered = *session;
   sessions_[entered.id ()] = std::move (session);
@@ -512,13 +512,19 @@ void
 IoThread::add_ufrag (const std::string &ufrag, Session &session)
 {
   by_ufrag_[ufrag] = &session;
-  directory_.add_ufrag (ufrag, *this);
+  directory_.add_ufrag (ufrag, session.id ());
+}
+
+void
+IoThread::leave_ufrag (const std::string &ufrag)
+{
+  by_ufrag_.erase (ufrag);
 }
 
 void
 IoThread::remove_ufrag (const std::string &ufrag)
 {
-  by_ufrag_.erase (ufrag);
+  leave_ufrag (ufrag);
   directory_.remove_ufrag (ufrag);
 }
 

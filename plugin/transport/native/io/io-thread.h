@@ -81,7 +81,10 @@ public:
   // Datagrams from there are the session's from now on.
   void bind (const Path &path, Session &session);
   void unbind (const Path &path, const Session &session);
+  // Checks with this name are the session's.
   void add_ufrag (const std::string &ufrag, Session &session);
+  // The session leaves, and keeps its name.
+  void leave_ufrag (const std::string &ufrag);
   void remove_ufrag (const std::string &ufrag);
   // Packets with this SSRC that come from anywhere are the session's, perhaps.
   void add_source (std::uint32_t ssrc, const Session &session);
