@@ -9,9 +9,11 @@ namespace restream::transport::native {
 
 namespace {
 
-// So many viewers are served by the streaming thread itself, which is awake, and has the
-// packets in its cache: that costs less, and is sooner done, than waking others for it. For more
-// of them it would be kept from its socket too long, about 10 µs for each.
+// The streaming thread is awake, and has the packets in its cache: so much it sends by itself,
+// in about half a millisecond, which costs less, and is sooner done, than waking others for it.
+constexpr std::size_t kFewPackets = 400;
+// Of more it takes a share, the viewers of one I/O thread, while the others serve theirs. With
+// more of them than this it would be kept from its socket too long, about 10 µs for each.
 constexpr unsigned kFewViewers = 128;
 
 std::uint64_t
@@ -104,14 +106,25 @@ NativeTransport::push (PacketBatch &batch)
       Burst::copy (batch.media (), ++line.bursts, batch.packets (),
           batch.join_index (), line.newest, *line.clock, now);
   shared_->gop.append (burst);
-  const bool few = viewers () <= kFewViewers;
+  const auto post = [&] (IoThread &thread) {
+    thread.post (
+        [id = shared_->id, burst] (IoThread &self) { self.push (id, burst); });
+  };
+  const bool few = viewers () * burst->packets ().size () <= kFewPackets;
+  IoThread *share = nullptr;
   for (std::size_t i = 0; i < endpoint_->threads (); i++) {
     IoThread &thread = endpoint_->thread (i);
-    if (shared_->members[i].load (std::memory_order_relaxed)
-        && !(few && thread.push_now (shared_->id, burst)))
-      thread.post ([id = shared_->id, burst] (
-                       IoThread &self) { self.push (id, burst); });
+    const unsigned members =
+        shared_->members[i].load (std::memory_order_relaxed);
+    if (members == 0)
+      continue;
+    if (!few && !share && members <= kFewViewers)
+      share = &thread; // last, when the others are on their way
+    else if (!few || !thread.push_now (shared_->id, burst))
+      post (thread);
   }
+  if (share && !share->push_now (shared_->id, burst))
+    post (*share);
 }
 
 void
