@@ -11,7 +11,6 @@ namespace restream::transport::native {
 
 namespace {
 
-constexpr unsigned kMaxThreads = 64;
 constexpr std::int64_t kIdentityAgeUs =
     std::int64_t{24 * 3600} * G_USEC_PER_SEC;
 

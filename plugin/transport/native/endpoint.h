@@ -16,6 +16,8 @@ namespace restream::transport::native {
 class Endpoint
 {
 public:
+  static constexpr unsigned kMaxThreads = 64;
+
   // port 0: any free one, shared with nobody. threads 0: as many as cores.
   // Errors: unavailable, as when another process has the port.
   static Result<std::shared_ptr<Endpoint>> open (std::uint16_t port,

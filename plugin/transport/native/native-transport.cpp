@@ -5,15 +5,18 @@
 #include "plugin/transport/ntp-clock.h"
 #include "plugin/transport/header-extensions.h"
 
+#include <algorithm>
+#include <bitset>
+
 namespace restream::transport::native {
 
 namespace {
 
 // The streaming thread is awake, and has the packets in its cache: so much it sends by itself,
 // in about half a millisecond, which costs less, and is sooner done, than waking others for it.
+// It takes whole I/O threads' viewers, those of one in any case.
 constexpr std::size_t kFewPackets = 400;
-// Of more it takes a share, the viewers of one I/O thread, while the others serve theirs. With
-// more of them than this it would be kept from its socket too long, about 10 µs for each.
+// Unless they are so many that it would be kept from its socket too long, about 10 µs for each.
 constexpr unsigned kFewViewers = 128;
 
 std::uint64_t
@@ -110,21 +113,27 @@ NativeTransport::push (PacketBatch &batch)
     thread.post (
         [id = shared_->id, burst] (IoThread &self) { self.push (id, burst); });
   };
-  const bool few = viewers () * burst->packets ().size () <= kFewPackets;
-  IoThread *share = nullptr;
+  // The others first: they take their time to wake.
+  std::bitset<Endpoint::kMaxThreads> mine;
+  std::size_t room = kFewPackets;
   for (std::size_t i = 0; i < endpoint_->threads (); i++) {
-    IoThread &thread = endpoint_->thread (i);
     const unsigned members =
         shared_->members[i].load (std::memory_order_relaxed);
     if (members == 0)
       continue;
-    if (!few && !share && members <= kFewViewers)
-      share = &thread; // last, when the others are on their way
-    else if (!few || !thread.push_now (shared_->id, burst))
+    const std::size_t packets = members * burst->packets ().size ();
+    if (packets <= room || (mine.none () && members <= kFewViewers)) {
+      mine.set (i);
+      room -= std::min (room, packets);
+    } else {
+      post (endpoint_->thread (i));
+    }
+  }
+  for (std::size_t i = 0; i < endpoint_->threads (); i++) {
+    IoThread &thread = endpoint_->thread (i);
+    if (mine.test (i) && !thread.push_now (shared_->id, burst))
       post (thread);
   }
-  if (share && !share->push_now (shared_->id, burst))
-    post (*share);
 }
 
 void
