@@ -28,6 +28,14 @@ enum class ViewerState
 
 const char *name_of (ViewerState state); // "new", "connecting", …
 
+// Adds to a counter that one thread writes and any reads, as cheaply as to a plain number.
+inline void
+count (std::atomic<std::uint64_t> &counter, std::uint64_t n)
+{
+  counter.store (counter.load (std::memory_order_relaxed) + n,
+      std::memory_order_relaxed);
+}
+
 // What a viewer has been sent, in RTP packets. Written by one thread each, read by any.
 struct MediaCounters
 {

@@ -85,6 +85,7 @@ private:
   // Who is further behind loses the packets in between.
   static constexpr std::int64_t kMaxLagUs = 500'000;
   static constexpr std::size_t kMaxHeader = 12 + 4 * 15 + kMaxExtensionBytes;
+  static constexpr std::uint64_t kNsPerUs = 1000;
 
   struct Cursor
   {
