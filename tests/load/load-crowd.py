@@ -8,8 +8,6 @@ from load_harness import EncodedFeed, Load
 from harness import MAY_LOSE, Launch, check, run
 
 VIEWERS = 60  # of pictures of eight packets
-
-
 ATTEMPTS = 4  # a starved machine loses packets, whoever sends them
 
 

@@ -44,8 +44,6 @@ private:
     std::optional<SenderClock> clock;
   };
 
-  unsigned viewers () const;
-
   NativeTransport (std::shared_ptr<Endpoint> endpoint,
       const InstantStart &start);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An I/O thread whose work a stream's thread does in its place.
+// An I/O thread whose work a stream's thread does in its place, and the checks of sessions that end or move.
 #include "plugin/transport/native/io/io-thread.h"
 #include "tests/transport/native/bursts.h"
 
